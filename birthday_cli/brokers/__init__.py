@@ -1,0 +1,1 @@
+"""The carriers of references, behind one seam."""

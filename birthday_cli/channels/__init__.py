@@ -1,0 +1,1 @@
+"""The ways to hand a message to the outside, behind one seam."""

@@ -1,0 +1,1 @@
+"""Functions over a connection: the statements in sql/, and nothing that decides."""

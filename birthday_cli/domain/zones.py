@@ -1,0 +1,32 @@
+"""Time zones as the tzdata package knows them, so that every host reckons alike.
+
+`zoneinfo.ZoneInfo(key)` prefers the operating system's files, which differ from host to host.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from zoneinfo import ZoneInfo
+
+import tzdata
+
+
+def version() -> str:
+    """Return the release of the IANA data in use, such as `2026f`."""
+    return tzdata.IANA_VERSION
+
+
+@cache
+def names() -> frozenset[str]:
+    """Return every zone name that is known."""
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text("ascii").split())
+
+
+@cache
+def load(name: str) -> ZoneInfo:
+    """Return the zone called name; KeyError when there is none."""
+    if name not in names():
+        raise KeyError(name)
+    with resources.files("tzdata.zoneinfo").joinpath(*name.split("/")).open("rb") as data:
+        return ZoneInfo.from_file(data, key=name)
