@@ -34,7 +34,7 @@ class Settings:
     delivery_from: str = _setting("birthdays@localhost", "sender of SMTP messages")
     database_pool_max: int = _setting(20, "most connections that one process opens")
     database_connect_timeout: int = _setting(10, "longest wait for a connection")
-    database_idle_timeout: float = _setting(30.0, "an idle connection of the pool closes after this")
+    database_idle_timeout: float = _setting(30.0, "an idle connection closes after this")
     broker_connect_timeout: float = _setting(10.0, "longest wait for the broker")
     broker_queue: str = _setting("birthday.messages", "name of the queue, and start of its family")
     broker_delivery_limit: int = _setting(20, "redeliveries before a reference is dead-lettered")

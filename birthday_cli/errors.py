@@ -61,7 +61,9 @@ class MissingPartition(BdayschedError):
 
 # Greedy up to the last "@": a password may itself hold "@" or "/".
 _URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s:/@]*):\S*@", re.IGNORECASE)
-_KEY_PASSWORD = re.compile(r"(?P<head>\b\w*(?:password|secret|token)\s*=\s*)('[^']*'|[^\s&]+)", re.I)
+_KEY_PASSWORD = re.compile(
+    r"(?P<head>\b\w*(?:password|secret|token)\s*=\s*)('[^']*'|[^\s&]+)", re.I
+)
 
 
 def redact(text: str) -> str:

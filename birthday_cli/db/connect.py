@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import psycopg
 from psycopg import errors
+from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from birthday_cli.config import Settings
@@ -58,9 +59,8 @@ def connect(settings: Settings, application: str = "bdaysched") -> Iterator[Conn
     psycopg's errors, at connecting and after it, come out as BdayschedError.
     """
     with database(settings) as conninfo, explained(conninfo):
-        with psycopg.connect(
-            conninfo, autocommit=True, **_parameters(settings, application)
-        ) as connection:
+        session = _with_session_settings(conninfo, settings, application)
+        with psycopg.connect(session, autocommit=True) as connection:
             yield connection
 
 
@@ -72,13 +72,13 @@ async def open_pool(
 
     Raises DatabaseUnreachable if there is no connection within the connect time-out.
     """
-    # The pool hides why it cannot connect; one plain connection tells.
     with explained(conninfo):
-        parameters = _parameters(settings, application)
-        await (await psycopg.AsyncConnection.connect(conninfo, **parameters)).close()
+        session = _with_session_settings(conninfo, settings, application)
+        # The pool hides why it cannot connect; one plain connection tells.
+        await (await psycopg.AsyncConnection.connect(session)).close()
         async with AsyncConnectionPool(
-            conninfo,
-            kwargs={"autocommit": True, **parameters},
+            session,
+            kwargs={"autocommit": True},
             min_size=1,
             max_size=settings.database_pool_max,
             max_idle=settings.database_idle_timeout,
@@ -88,12 +88,13 @@ async def open_pool(
             yield pool
 
 
-def _parameters(settings: Settings, application: str) -> dict[str, str | int]:
-    return {
-        "application_name": application,
-        "connect_timeout": settings.database_connect_timeout,
-        "options": "-c TimeZone=UTC -c DateStyle=ISO",
-    }
+def _with_session_settings(conninfo: str, settings: Settings, application: str) -> str:
+    return make_conninfo(
+        conninfo,
+        application_name=application,
+        connect_timeout=settings.database_connect_timeout,
+        options="-c TimeZone=UTC -c DateStyle=ISO",
+    )
 
 
 @contextmanager
@@ -108,7 +109,7 @@ def explained(conninfo: str) -> Iterator[None]:
 def explain(problem: Exception, conninfo: str) -> BdayschedError:
     """Return the error that an operator can act on; see sql/ for what the program relies on."""
     text = " ".join(redact(str(problem)).split())
-    if isinstance(problem, errors.UndefinedTable | errors.UndefinedColumn | errors.InvalidSchemaName):
+    if isinstance(problem, errors.UndefinedTable | errors.UndefinedColumn):
         return NotUpToDate(f"the schema is not up to date ({text}): run `bdaysched migrate`")
     if isinstance(problem, errors.LockNotAvailable):
         return Locked("a table is locked by another session: see `bdaysched monitor connections`")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import Any, LiteralString, cast
 
 from psycopg import sql
 
@@ -21,7 +21,8 @@ def directory() -> Path:
 @cache
 def query(name: str) -> LiteralString:
     """Return the text of `sql/NAME.sql`. The files are ours, hence as good as literals."""
-    return cast("LiteralString", (directory() / f"{name}.sql").read_text(encoding="utf-8"))
+    text: Any = (directory() / f"{name}.sql").read_text(encoding="utf-8")
+    return cast("LiteralString", text)
 
 
 def compose(name: str, **parts: sql.Composable) -> sql.Composed:

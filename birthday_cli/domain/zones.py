@@ -9,12 +9,11 @@ from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
-import tzdata
-
 
 def version() -> str:
     """Return the release of the IANA data in use, such as `2026f`."""
-    return tzdata.IANA_VERSION
+    with resources.files("tzdata.zoneinfo").joinpath("tzdata.zi").open(encoding="ascii") as data:
+        return data.readline().removeprefix("# version ").strip()
 
 
 @cache
