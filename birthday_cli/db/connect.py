@@ -36,12 +36,12 @@ def database(settings: Settings) -> Iterator[str]:
 
     Raises UsageError when no database is configured and none can be embedded.
     """
-    from birthday_cli.db import embedded
-
     url = settings.database_url
     if url and not url.startswith(_EMBEDDED):
         yield url
         return
+    from birthday_cli.db import embedded
+
     if not embedded.available():
         raise UsageError(
             "DATABASE_URL is not set: set it to postgresql://user@host/birthday_app, or install"

@@ -1,0 +1,65 @@
+"""Bring the schema up to date, and make the months that the next year needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from birthday_cli.config import Settings
+from birthday_cli.db import migrations
+from birthday_cli.db.connect import Connection, connect
+from birthday_cli.db.locks import Lock, advisory_lock
+from birthday_cli.domain import zones
+from birthday_cli.errors import DatabaseUnreachable
+from birthday_cli.pipeline import retain
+
+MONTHS_AHEAD = 12
+_LOCK_WAIT = 60.0
+
+
+@dataclass(frozen=True)
+class Migrated:
+    """What was done, or would be: file names of migrations, names of partitions."""
+
+    migrations: list[str] = field(default_factory=list)
+    partitions: list[str] = field(default_factory=list)
+
+
+def migrate(settings: Settings, now: datetime, wait: float = 0, dry_run: bool = False) -> Migrated:
+    """Apply the pending migrations in order, then make this month's partition and the next 12.
+
+    Waits up to `wait` seconds for a server that is not up yet, and for another `migrate` that is
+    under way. Raises NotUpToDate when an applied file was edited, Locked when the other run does
+    not end, and whatever connecting raises.
+    """
+    with _patiently(settings, wait) as connection:
+        if dry_run:
+            waiting = [migration.path.name for migration in migrations.pending(connection)]
+            return Migrated(waiting, retain.missing(connection, now, MONTHS_AHEAD))
+        with advisory_lock(connection, Lock.SCHEMA, wait=max(wait, _LOCK_WAIT)):
+            migrations.prepare(connection)
+            done = []
+            for migration in migrations.pending(connection):
+                migrations.apply(connection, migration)
+                done.append(migration.path.name)
+            migrations.add_time_zones(connection, sorted(zones.names()))
+            return Migrated(done, retain.create_locked(connection, now, MONTHS_AHEAD))
+
+
+@contextmanager
+def _patiently(settings: Settings, wait: float) -> Iterator[Connection]:
+    give_up = time.monotonic() + wait
+    while True:
+        connected = False
+        try:
+            with connect(settings, "bdaysched migrate") as connection:
+                connected = True
+                yield connection
+                return
+        except DatabaseUnreachable:
+            if connected or time.monotonic() >= give_up:
+                raise
+            time.sleep(0.5)

@@ -1,0 +1,1 @@
+SELECT status, count(*) FROM {partition} GROUP BY status ORDER BY status

@@ -1,0 +1,1 @@
+ALTER TABLE message_logs DETACH PARTITION {partition} CONCURRENTLY

@@ -1,0 +1,1 @@
+SELECT guard_message_table(%(partition)s::regclass)
