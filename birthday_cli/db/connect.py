@@ -54,13 +54,36 @@ def database(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def connect(settings: Settings, application: str = "bdaysched") -> Iterator[Connection]:
+    """Yield a connection to the configured database; see `database` and `connect_to`."""
+    with (
+        database(settings) as conninfo,
+        connect_to(conninfo, settings, application) as connection,
+    ):
+        yield connection
+
+
+@contextmanager
+def connect_to(
+    conninfo: str, settings: Settings, application: str = "bdaysched"
+) -> Iterator[Connection]:
     """Yield a connection in autocommit mode, in UTC.
 
     psycopg's errors, at connecting and after it, come out as BdayschedError.
     """
-    with database(settings) as conninfo, explained(conninfo):
+    with explained(conninfo):
         session = _with_session_settings(conninfo, settings, application)
         with psycopg.connect(session, autocommit=True) as connection:
+            yield connection
+
+
+@asynccontextmanager
+async def connect_async(
+    conninfo: str, settings: Settings, application: str = "bdaysched"
+) -> AsyncIterator[AsyncConnection]:
+    """Yield what `connect_to` does, for use on an event loop."""
+    with explained(conninfo):
+        session = _with_session_settings(conninfo, settings, application)
+        async with await psycopg.AsyncConnection.connect(session, autocommit=True) as connection:
             yield connection
 
 

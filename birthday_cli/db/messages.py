@@ -1,0 +1,195 @@
+"""Statements over message_logs, each for a whole batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from string import Formatter
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import sql
+
+from birthday_cli.db.connect import AsyncConnection, Connection
+from birthday_cli.db.queries import compose, query
+from birthday_cli.domain.message import Message, Reference
+from birthday_cli.domain.message_types import MessageType
+from birthday_cli.domain.states import Status
+
+_FIRST_ID = UUID(int=0)
+
+
+class CalendarLine(NamedTuple):
+    """When the people of one zone who celebrate month_day on delivery_date get their message."""
+
+    delivery_date: date
+    month_day: str
+    timezone: str
+    scheduled_send_time: datetime
+    expires_at: datetime
+
+
+class Result(NamedTuple):
+    """What is to be recorded of one attempt; `pause` is set for RETRYING."""
+
+    message: Message
+    status: Status
+    sent_at: datetime | None
+    pause: timedelta | None
+    code: int | None
+    body: str | None
+    error: str | None
+
+
+def due_zones(
+    connection: Connection, message_type: MessageType, month_days: Sequence[str]
+) -> list[str]:
+    """Return the zones of the users who celebrate on one of month_days."""
+    statement = compose(
+        "messages/list_due_zones", date_column=sql.Identifier(message_type.date_column)
+    )
+    rows: list[Any] = connection.execute(statement, {"month_days": list(month_days)}).fetchall()
+    return [zone for (zone,) in rows]
+
+
+def plan(
+    connection: Connection, message_type: MessageType, calendar: Sequence[CalendarLine]
+) -> int:
+    """Insert the messages that calendar calls for and that are not there; return their number."""
+    statement = compose(
+        "messages/plan",
+        message_type=sql.Literal(message_type.name),
+        date_column=sql.Identifier(message_type.date_column),
+        message_content=_composed(message_type.template),
+    )
+    dates, month_days, timezones, send_times, expires_ats = zip(*calendar, strict=True)
+    return connection.execute(
+        statement,
+        {
+            "delivery_dates": list(dates),
+            "month_days": list(month_days),
+            "timezones": list(timezones),
+            "scheduled_send_times": list(send_times),
+            "expires_ats": list(expires_ats),
+        },
+    ).rowcount
+
+
+def _composed(template: str) -> sql.Composable:
+    # Composed from its pieces: text in a name that looks like a field stays text.
+    pieces: list[sql.Composable] = []
+    for literal, name, _, _ in Formatter().parse(template):
+        if literal:
+            pieces.append(sql.Literal(literal))
+        if name:
+            pieces.append(sql.SQL("users.{}").format(sql.Identifier(name)))
+    return sql.SQL("concat({})").format(sql.SQL(", ").join(pieces))
+
+
+async def due(
+    connection: AsyncConnection,
+    since: datetime,
+    now: datetime,
+    after: Reference | None,
+    limit: int,
+) -> list[Reference]:
+    """Return up to limit messages due after since and by now, that come after a reference."""
+    cursor = await connection.execute(
+        query("messages/list_due"),
+        {
+            "since": since,
+            "now": now,
+            "after_time": after.scheduled_send_time if after else since,
+            "after_id": after.id if after else _FIRST_ID,
+            "limit": limit,
+        },
+    )
+    rows: list[Any] = await cursor.fetchall()
+    return [Reference(*row) for row in rows]
+
+
+async def mark_queued(connection: AsyncConnection, references: Sequence[Reference]) -> None:
+    """Record that the broker has references."""
+    await connection.execute(query("messages/mark_queued"), _keys(references))
+
+
+async def claim(
+    connection: AsyncConnection,
+    references: Sequence[Reference],
+    now: datetime,
+    lease: timedelta,
+) -> list[Message]:
+    """Take the messages behind references that nobody else has and that may be sent now."""
+    cursor = await connection.execute(
+        query("messages/claim"), {**_keys(references), "now": now, "lease": lease}
+    )
+    rows: list[Any] = await cursor.fetchall()
+    return [Message(*row) for row in rows]
+
+
+async def known(connection: AsyncConnection, references: Sequence[Reference]) -> set[UUID]:
+    """Return the ids of those references that have a row."""
+    cursor = await connection.execute(query("messages/list_known"), _keys(references))
+    rows: list[Any] = await cursor.fetchall()
+    return {found for (found,) in rows}
+
+
+async def record(connection: AsyncConnection, results: Sequence[Result]) -> set[UUID]:
+    """Write results; return the ids of the rows that were still this worker's to write."""
+    cursor = await connection.execute(
+        query("messages/record"),
+        {
+            **_keys([result.message.reference for result in results]),
+            "fences": [result.message.retry_count for result in results],
+            "statuses": [str(result.status) for result in results],
+            "sent_at": [result.sent_at for result in results],
+            "pauses": [result.pause for result in results],
+            "codes": [result.code for result in results],
+            "bodies": [result.body for result in results],
+            "errors": [result.error for result in results],
+        },
+    )
+    rows: list[Any] = await cursor.fetchall()
+    return {found for (found,) in rows}
+
+
+async def hand_back(connection: AsyncConnection, references: Sequence[Reference]) -> None:
+    """Undo the claim of messages that were not sent."""
+    await connection.execute(query("messages/hand_back"), _keys(references))
+
+
+async def fail_expired(connection: AsyncConnection, now: datetime, since: datetime) -> int:
+    """Fail what is too late at now, or due before since; return how many those were."""
+    cursor = await connection.execute(query("messages/fail_expired"), {"now": now, "since": since})
+    return cursor.rowcount
+
+
+async def take_back_expired_leases(
+    connection: AsyncConnection, now: datetime, max_attempts: int
+) -> list[Status]:
+    """End claims whose lease is over; return the states that their messages came into."""
+    cursor = await connection.execute(
+        query("messages/take_back_expired_leases"), {"now": now, "max_attempts": max_attempts}
+    )
+    rows: list[Any] = await cursor.fetchall()
+    return [Status(status) for (status,) in rows]
+
+
+async def stuck_queued(connection: AsyncConnection, age: timedelta) -> tuple[int, int]:
+    """Return how many messages are QUEUED, and how many of them for longer than age."""
+    cursor = await connection.execute(query("messages/count_stuck_queued"), {"age": age})
+    row: Any = await cursor.fetchone()
+    return row[0], row[1]
+
+
+async def requeue_stuck(connection: AsyncConnection, age: timedelta) -> int:
+    """Make messages that have been QUEUED for longer than age due again; return their number."""
+    cursor = await connection.execute(query("messages/requeue_stuck"), {"age": age})
+    return cursor.rowcount
+
+
+def _keys(references: Sequence[Reference]) -> dict[str, Any]:
+    return {
+        "ids": [reference.id for reference in references],
+        "times": [reference.scheduled_send_time for reference in references],
+    }

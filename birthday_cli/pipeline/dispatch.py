@@ -1,0 +1,44 @@
+"""Second step: publish references to what is due, and mark QUEUED what the broker confirmed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from birthday_cli.brokers.base import Broker
+from birthday_cli.db import messages
+from birthday_cli.db.connect import AsyncConnection
+from birthday_cli.domain.message import Reference
+
+# No day is over more than a day after its morning, in any zone; the rest is a margin. `recover`
+# fails what is older, so that nothing is left behind this line.
+LOOK_BACK = timedelta(days=3)
+_BATCH = 1_000
+
+
+@dataclass(frozen=True)
+class Dispatched:
+    """How many messages were queued, and how many the broker did not confirm."""
+
+    queued: int
+    unconfirmed: int
+
+
+async def dispatch(connection: AsyncConnection, broker: Broker, now: datetime) -> Dispatched:
+    """Queue every message that is due at now and not too late, oldest first.
+
+    Published before it is marked: a run that dies in between publishes again, and the worker finds
+    the repeated reference already claimed. Unconfirmed messages stay due for the next run.
+    """
+    queued = unconfirmed = 0
+    last: Reference | None = None
+    while True:
+        batch = await messages.due(connection, now - LOOK_BACK, now, last, _BATCH)
+        if not batch:
+            return Dispatched(queued, unconfirmed)
+        last = batch[-1]
+        confirmed = await broker.publish(batch)
+        if confirmed:
+            await messages.mark_queued(connection, confirmed)
+        queued += len(confirmed)
+        unconfirmed += len(batch) - len(confirmed)

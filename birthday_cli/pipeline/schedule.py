@@ -1,0 +1,92 @@
+"""What cron calls every minute: plan, recover and dispatch, once, by one run at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from birthday_cli.brokers.base import connect as connect_broker
+from birthday_cli.config import Settings
+from birthday_cli.db.connect import connect_async, connect_to, database
+from birthday_cli.db.locks import Lock, advisory_lock
+from birthday_cli.domain.month_day import LeapRule
+from birthday_cli.errors import UsageError
+from birthday_cli.pipeline.dispatch import Dispatched, dispatch
+from birthday_cli.pipeline.plan import plan
+from birthday_cli.pipeline.recover import Recovered, recover
+
+
+class Step(Enum):
+    """What a run may be limited to."""
+
+    RECOVER = auto()
+    PLAN = auto()
+    DISPATCH = auto()
+
+
+ALL_STEPS = frozenset(Step)
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """What one run did; None for a step that was not asked for."""
+
+    recovered: Recovered | None = None
+    planned: dict[str, int] | None = None
+    dispatched: Dispatched | None = None
+
+
+def schedule(
+    settings: Settings,
+    now: datetime,
+    steps: frozenset[Step] = ALL_STEPS,
+    wait: float = 0,
+    dry_run: bool = False,
+) -> Scheduled:
+    """Run steps in the order plan, recover, dispatch, so that what is brought back goes out.
+
+    Raises Locked if another run is under way for longer than `wait` seconds, MissingPartition when
+    a month is not there, and what connecting raises. A broker that cannot be reached does not keep
+    messages from being planned. `dry_run` only counts what would be planned.
+    """
+    leap_rule = _leap_rule(settings)
+    horizon = timedelta(seconds=settings.schedule_horizon)
+    with (
+        database(settings) as conninfo,
+        connect_to(conninfo, settings, "bdaysched schedule") as connection,
+        advisory_lock(connection, Lock.SCHEDULE, wait=wait),
+    ):
+        if dry_run:
+            return Scheduled(planned=plan(connection, now, horizon, leap_rule, dry_run=True))
+        planned = plan(connection, now, horizon, leap_rule) if Step.PLAN in steps else None
+        if not steps & {Step.RECOVER, Step.DISPATCH}:
+            return Scheduled(planned=planned)
+        recovered, dispatched = asyncio.run(_queue(settings, conninfo, now, steps))
+        return Scheduled(recovered, planned, dispatched)
+
+
+def _leap_rule(settings: Settings) -> LeapRule:
+    try:
+        return LeapRule(settings.leap_day)
+    except ValueError as problem:
+        raise UsageError(
+            f"LEAP_DAY={settings.leap_day!r} is not one of {', '.join(LeapRule)}"
+        ) from problem
+
+
+async def _queue(
+    settings: Settings, conninfo: str, now: datetime, steps: frozenset[Step]
+) -> tuple[Recovered | None, Dispatched | None]:
+    # A connection of its own: the lock stays on the one that took it.
+    async with (
+        connect_async(conninfo, settings, "bdaysched schedule") as connection,
+        connect_broker(settings, conninfo) as broker,
+    ):
+        recovered = dispatched = None
+        if Step.RECOVER in steps:
+            recovered = await recover(connection, broker, settings, now)
+        if Step.DISPATCH in steps:
+            dispatched = await dispatch(connection, broker, now)
+        return recovered, dispatched

@@ -1,0 +1,17 @@
+-- Compare and set: of all who ask for a row, one gets it. SCHEDULED is claimable too, because a
+-- reference can be faster than the dispatcher's record of having queued it. `IS TRUE` keeps the
+-- planner from walking the index on status, where stale statistics make it look cheap.
+UPDATE message_logs AS message
+SET status = 'SENDING',
+    lease_expires_at = now() + %(lease)s,
+    updated_at = now()
+FROM users
+WHERE message.id = ANY (%(ids)s)
+  AND message.scheduled_send_time = ANY (%(times)s)
+  AND (message.status IN ('SCHEDULED', 'QUEUED', 'RETRYING')) IS TRUE
+  AND (message.next_attempt_at IS NULL OR message.next_attempt_at <= now())
+  AND message.expires_at > %(now)s
+  AND users.id = message.user_id
+RETURNING
+    message.id, message.scheduled_send_time, message.user_id, users.email, message.message_type,
+    message.message_content, message.delivery_date, message.idempotency_key, message.retry_count

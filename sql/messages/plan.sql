@@ -1,0 +1,21 @@
+-- Inserts the messages of one type for everyone who celebrates on a local date of the calendar that
+-- comes in: one line for each local date, celebrated month-day and zone, with its send instant. The
+-- arithmetic of zones is the program's, so the server's time-zone data plays no part.
+INSERT INTO message_logs (
+    user_id, message_type, message_content, delivery_date, scheduled_send_time, expires_at
+)
+SELECT
+    users.id, {message_type}, {message_content},
+    calendar.delivery_date, calendar.scheduled_send_time, calendar.expires_at
+FROM unnest(
+    %(delivery_dates)s::date[], %(month_days)s::text[], %(timezones)s::text[],
+    %(scheduled_send_times)s::timestamptz[], %(expires_ats)s::timestamptz[]
+) AS calendar (delivery_date, month_day, timezone, scheduled_send_time, expires_at)
+JOIN users ON users.{date_column} = calendar.month_day AND users.timezone = calendar.timezone
+WHERE users.deleted_at IS NULL
+  AND NOT EXISTS (
+      SELECT FROM message_guard AS guard
+      WHERE guard.delivery_date = calendar.delivery_date
+        AND guard.user_id = users.id
+        AND guard.message_type = {message_type}
+  )

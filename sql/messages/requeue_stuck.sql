@@ -1,0 +1,7 @@
+-- Queued for so long that their references must have been lost: to be published again.
+UPDATE message_logs
+SET status = CASE WHEN retry_count > 0 THEN 'RETRYING' ELSE 'SCHEDULED' END,
+    lease_expires_at = NULL,
+    updated_at = now()
+WHERE status = 'QUEUED'
+  AND updated_at <= now() - %(age)s
