@@ -41,6 +41,18 @@ class Result(NamedTuple):
     error: str | None
 
 
+class PastMessage(NamedTuple):
+    """A sample of what was sent, or not, on a day gone by."""
+
+    user_id: UUID
+    message_type: str
+    content: str
+    delivery_date: date
+    scheduled_send_time: datetime
+    expires_at: datetime
+    status: Status
+
+
 def due_zones(
     connection: Connection, message_type: MessageType, month_days: Sequence[str]
 ) -> list[str]:
@@ -71,6 +83,22 @@ def plan(
             "timezones": list(timezones),
             "scheduled_send_times": list(send_times),
             "expires_ats": list(expires_ats),
+        },
+    ).rowcount
+
+
+def insert_history(connection: Connection, past: Sequence[PastMessage]) -> int:
+    """Insert sample messages for users and days that have none; return their number."""
+    return connection.execute(
+        query("messages/insert_history"),
+        {
+            "user_ids": [message.user_id for message in past],
+            "message_types": [message.message_type for message in past],
+            "contents": [message.content for message in past],
+            "delivery_dates": [message.delivery_date for message in past],
+            "scheduled_send_times": [message.scheduled_send_time for message in past],
+            "expires_ats": [message.expires_at for message in past],
+            "statuses": [str(message.status) for message in past],
         },
     ).rowcount
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import psycopg
 from psycopg_pool import PoolTimeout
@@ -30,6 +30,7 @@ _RECORD_BATCH = 500
 _LONGEST_PAUSE = 30.0
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 @dataclass
@@ -138,9 +139,7 @@ class Worker:
     async def _claim(self, broker: Broker, deliveries: Sequence[Delivery]) -> None:
         references = [delivery.reference for delivery in deliveries]
         lease = timedelta(seconds=self._settings.worker_lease)
-        claimed = await self._with_database(
-            lambda connection: messages.claim(connection, references, self._clock.now(), lease)
-        )
+        claimed = await self._with_database(messages.claim, references, self._clock.now(), lease)
         by_id = {delivery.reference.id: delivery for delivery in deliveries}
         self._in_hand += len(claimed)
         for message in claimed:
@@ -151,7 +150,7 @@ class Worker:
 
     async def _settle_unclaimed(self, broker: Broker, deliveries: Sequence[Delivery]) -> None:
         references = [delivery.reference for delivery in deliveries]
-        known = await self._with_database(lambda connection: messages.known(connection, references))
+        known = await self._with_database(messages.known, references)
         done = [delivery for delivery in deliveries if delivery.reference.id in known]
         unknown = [delivery for delivery in deliveries if delivery.reference.id not in known]
         self.delivered.skipped += len(done)
@@ -190,9 +189,7 @@ class Worker:
             while len(batch) < _RECORD_BATCH and not self._sent.empty():
                 batch.append(self._sent.get_nowait())
             results = [sent.result for sent in batch]
-            recorded = await self._with_database(
-                lambda connection, results=results: messages.record(connection, results)
-            )
+            recorded = await self._with_database(messages.record, results)
             for result in results:
                 self._count(result, recorded=result.message.id in recorded)
             await self._acknowledge([sent.claimed for sent in batch])
@@ -222,7 +219,12 @@ class Worker:
         async with self._progress:
             await self._progress.wait_for(lambda: self._in_hand <= most)
 
-    async def _with_database(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def _with_database(
+        self,
+        work: Callable[Concatenate[AsyncConnection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
         # A statement whose commit was in doubt may run twice: claiming and recording compare before
         # they set, so the second run changes nothing.
         give_up = asyncio.get_running_loop().time() + self._settings.worker_lease
@@ -230,7 +232,7 @@ class Worker:
         while True:
             try:
                 async with self._pool.connection() as connection:
-                    return await work(connection)
+                    return await work(connection, *args, **kwargs)
             except (psycopg.OperationalError, PoolTimeout):
                 if asyncio.get_running_loop().time() >= give_up:
                     raise

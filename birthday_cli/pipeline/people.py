@@ -40,7 +40,6 @@ def import_csv(
     source: TextIO,
     on_reject: Callable[[Rejected], None],
     dry_run: bool = False,
-    on_batch: Callable[[Imported], None] = lambda imported: None,
 ) -> Imported:
     """Merge the users of a CSV file into the database, by e-mail, a transaction for each batch.
 
@@ -60,7 +59,6 @@ def import_csv(
             imported.added += added
             imported.changed += changed
             imported.unchanged += len(batch) - added - changed
-            on_batch(imported)
     return imported
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
+from birthday_cli.config import Settings
 from birthday_cli.db import messages, partitions
 from birthday_cli.db.connect import Connection
 from birthday_cli.db.messages import CalendarLine
@@ -11,7 +12,7 @@ from birthday_cli.domain import send_time, zones
 from birthday_cli.domain.message_types import MESSAGE_TYPES, MessageType
 from birthday_cli.domain.month_day import LeapRule, celebrated_on
 from birthday_cli.domain.months import Month
-from birthday_cli.errors import MissingPartition
+from birthday_cli.errors import MissingPartition, UsageError
 
 # Local dates lie up to a day to either side of the date in UTC.
 _ONE_DAY = timedelta(days=1)
@@ -40,6 +41,16 @@ def plan(
                 messages.plan(connection, message_type, calendar) if calendar else 0
             )
     return counts
+
+
+def leap_rule_of(settings: Settings) -> LeapRule:
+    """Return the rule that LEAP_DAY names; UsageError when there is no such rule."""
+    try:
+        return LeapRule(settings.leap_day)
+    except ValueError as problem:
+        raise UsageError(
+            f"LEAP_DAY={settings.leap_day!r} is not one of {', '.join(LeapRule)}"
+        ) from problem
 
 
 def _calendar(

@@ -11,10 +11,8 @@ from birthday_cli.brokers.base import connect as connect_broker
 from birthday_cli.config import Settings
 from birthday_cli.db.connect import connect_async, connect_to, database
 from birthday_cli.db.locks import Lock, advisory_lock
-from birthday_cli.domain.month_day import LeapRule
-from birthday_cli.errors import UsageError
 from birthday_cli.pipeline.dispatch import Dispatched, dispatch
-from birthday_cli.pipeline.plan import plan
+from birthday_cli.pipeline.plan import leap_rule_of, plan
 from birthday_cli.pipeline.recover import Recovered, recover
 
 
@@ -51,7 +49,7 @@ def schedule(
     a month is not there, and what connecting raises. A broker that cannot be reached does not keep
     messages from being planned. `dry_run` only counts what would be planned.
     """
-    leap_rule = _leap_rule(settings)
+    leap_rule = leap_rule_of(settings)
     horizon = timedelta(seconds=settings.schedule_horizon)
     with (
         database(settings) as conninfo,
@@ -65,15 +63,6 @@ def schedule(
             return Scheduled(planned=planned)
         recovered, dispatched = asyncio.run(_queue(settings, conninfo, now, steps))
         return Scheduled(recovered, planned, dispatched)
-
-
-def _leap_rule(settings: Settings) -> LeapRule:
-    try:
-        return LeapRule(settings.leap_day)
-    except ValueError as problem:
-        raise UsageError(
-            f"LEAP_DAY={settings.leap_day!r} is not one of {', '.join(LeapRule)}"
-        ) from problem
 
 
 async def _queue(

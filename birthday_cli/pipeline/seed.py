@@ -1,0 +1,91 @@
+"""Sample users, with messages of the past months and the coming ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from birthday_cli.config import Settings
+from birthday_cli.db import messages, partitions, users
+from birthday_cli.db.connect import connect
+from birthday_cli.db.locks import Lock, advisory_lock
+from birthday_cli.db.messages import PastMessage
+from birthday_cli.domain import month_day, send_time, zones
+from birthday_cli.domain.message_types import MESSAGE_TYPES, MessageType
+from birthday_cli.domain.month_day import LeapRule
+from birthday_cli.domain.sample import Profile, people
+from birthday_cli.domain.states import Status
+from birthday_cli.domain.user import User
+from birthday_cli.pipeline import retain
+from birthday_cli.pipeline.plan import leap_rule_of, plan
+
+MONTHS = 3
+_LOCK_WAIT = 60.0
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """How many rows were new."""
+
+    users: int
+    past_messages: int
+    coming_messages: int
+
+
+def seed(
+    settings: Settings,
+    now: datetime,
+    count: int,
+    random_seed: int,
+    profile: Profile,
+    celebrating: Mapping[str, str] | None = None,
+    dry_run: bool = False,
+) -> Seeded:
+    """Add `count` invented users, what they were sent in the last three months, and plan the next.
+
+    `celebrating` gives half of them a zone with its month-day (see domain.sample). Idempotent: the
+    same arguments name the same users, and what is there stays as it is. `dry_run` rolls back.
+    Raises NotUpToDate before the first `migrate`.
+    """
+    leap_rule = leap_rule_of(settings)
+    label = f".{now:%Y%m%d}" if celebrating else ""
+    sample = people(count, random_seed, profile, celebrating, label)
+    with (
+        connect(settings, "bdaysched seed") as connection,
+        advisory_lock(connection, Lock.SCHEMA, wait=_LOCK_WAIT),
+    ):
+        partitions.require_table(connection)
+        with connection.transaction(force_rollback=dry_run):
+            retain.create_locked(connection, now, MONTHS, months_back=MONTHS)
+            added = users.add_with_ids(connection, sample)
+            past = messages.insert_history(connection, list(_history(sample, now, leap_rule)))
+            horizon = timedelta(days=30 * MONTHS)
+            coming = sum(plan(connection, now, horizon, leap_rule).values())
+    return Seeded(added, past, coming)
+
+
+def _history(
+    sample: Sequence[tuple[UUID, User]], now: datetime, leap_rule: LeapRule
+) -> Iterator[PastMessage]:
+    since = (now - timedelta(days=30 * MONTHS)).date()
+    for user_id, user in sample:
+        zone = zones.load(user.timezone)
+        for message_type in MESSAGE_TYPES:
+            celebrated = getattr(user, message_type.date_column)
+            if not celebrated:
+                continue
+            day = month_day.next_on_or_after(celebrated, since, leap_rule)
+            send_at = send_time.instant(day, message_type.send_at, zone)
+            expires_at = send_time.end_of_local_day(send_at, zone)
+            if expires_at > now:
+                continue
+            # One in sixteen did not arrive; which one hangs on the id, so that it stays the same.
+            status = Status.FAILED if user_id.int % 16 == 0 else Status.SENT
+            content = _compose(message_type, user)
+            yield PastMessage(user_id, message_type.name, content, day, send_at, expires_at, status)
+
+
+def _compose(message_type: MessageType, user: User) -> str:
+    return message_type.template.format_map(user._asdict())
