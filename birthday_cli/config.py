@@ -47,7 +47,6 @@ class Settings:
     recover_queued_after: float = _setting(600.0, "age at which a QUEUED row may be stuck")
     response_body_limit: int = _setting(2_000, "characters of a response that are recorded")
     bdaysched_now: str = _setting("", "ISO 8601 instant at which the clock starts (tests, drills)")
-    bdaysched_debug: bool = _setting(False, "`1` shows tracebacks")
 
 
 class Clock:
@@ -110,8 +109,6 @@ def _value(name: str, values: Mapping[str, str]) -> str:
 
 
 def _parse(name: str, raw: str, kind: type) -> Any:
-    if kind is bool:
-        return raw.lower() in ("1", "true", "yes", "on")
     if kind is str:
         return raw
     try:

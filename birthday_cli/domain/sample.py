@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
-from enum import StrEnum
 from uuid import UUID, uuid5
 
 from birthday_cli.domain import send_time, zones
+from birthday_cli.domain.profile import Profile
 from birthday_cli.domain.user import User
 
 _NAMESPACE = UUID("8f3b7c1e-52a4-4f0e-9d5e-6a1f6f4b7d10")
@@ -63,14 +63,6 @@ _LAST_NAMES = (
 # fmt: on
 _EDGE_DATES = ("02-29", "02-28", "03-01", "12-31", "01-01")
 _EDGE_NAMES = ("Zoë {first_name}", "O'Brien; --", '"Quote"', "🎂 Party", "שלום", "%s\\n")
-
-
-class Profile(StrEnum):
-    """Who is invented: all sorts, hard cases, or everybody on one day in one zone."""
-
-    MIXED = "mixed"
-    EDGES = "edges"
-    BURST = "burst"
 
 
 def people(

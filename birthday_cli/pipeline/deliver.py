@@ -26,6 +26,9 @@ from birthday_cli.domain.states import Status
 from birthday_cli.errors import BrokerUnreachable
 
 _POLL = 0.5
+_POLL_UNTIL_EMPTY = 0.1
+# A reference may be on its way to us, neither waiting at the broker nor here yet: look twice.
+_EMPTY_ENOUGH = 2
 _RECORD_BATCH = 500
 _LONGEST_PAUSE = 30.0
 
@@ -128,13 +131,17 @@ class Worker:
         # Claimed just in time, in batches: enough for every sender, and no more, is in hand, which
         # bounds what a kill leaves in doubt.
         concurrency = self._settings.worker_concurrency
-        while not self._stop.is_set():
+        empty = 0
+        while not self._stop.is_set() and empty < _EMPTY_ENOUGH:
             await self._until_in_hand(concurrency)
-            deliveries = await broker.receive(2 * concurrency - self._in_hand, _POLL)
+            deliveries = await broker.receive(
+                2 * concurrency - self._in_hand, _POLL_UNTIL_EMPTY if until_empty else _POLL
+            )
             if deliveries:
+                empty = 0
                 await self._claim(broker, deliveries)
             elif until_empty and not self._in_hand and not (await broker.depth()).ready:
-                return
+                empty += 1
 
     async def _claim(self, broker: Broker, deliveries: Sequence[Delivery]) -> None:
         references = [delivery.reference for delivery in deliveries]

@@ -15,7 +15,8 @@ from birthday_cli.db.messages import PastMessage
 from birthday_cli.domain import month_day, send_time, zones
 from birthday_cli.domain.message_types import MESSAGE_TYPES, MessageType
 from birthday_cli.domain.month_day import LeapRule
-from birthday_cli.domain.sample import Profile, people
+from birthday_cli.domain.profile import Profile
+from birthday_cli.domain.sample import people
 from birthday_cli.domain.states import Status
 from birthday_cli.domain.user import User
 from birthday_cli.pipeline import retain

@@ -1,0 +1,71 @@
+"""The command demo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from birthday_cli import config
+from birthday_cli.cli import options, output
+from birthday_cli.cli.options import AsJson
+from birthday_cli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from birthday_cli.pipeline.demo import Report
+
+_COLUMNS = ("zone", "users", "planned", "delivered", "on_time", "first", "last")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(demo)
+
+
+def demo(
+    users: Annotated[int, typer.Option(min=1, max=100_000, help="How many to invent.")] = 500,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the database to look at.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Do the whole job on a private database: a day around the world, delivered and reported.
+
+    Example: bdaysched demo --users 2000 --keep
+    """
+    from birthday_cli.pipeline.demo import demo
+
+    settings = options.settings()
+    today = config.clock(settings).now().date()
+    report = demo(settings, today, users, keep, output.tell)
+    if as_json:
+        output.print_json(report)
+    else:
+        _show(report)
+    if report.database:
+        output.tell(f"kept: DATABASE_URL={report.database} bdaysched status")
+    if not report.complete:
+        raise typer.Exit(ExitCode.DELIVERIES_FAILED)
+
+
+def _show(report: Report) -> None:
+    rows = [
+        (
+            zone.timezone,
+            zone.users,
+            zone.planned,
+            zone.delivered,
+            zone.on_time,
+            zone.first_sent,
+            zone.last_sent,
+        )
+        for zone in report.zones
+    ]
+    output.print_table(
+        _COLUMNS, rows, title=f"{report.day:%d %B %Y}, sent by each zone's own clocks"
+    )
+    planned, delivered, on_time = (
+        sum(getattr(zone, name) for zone in report.zones)
+        for name in ("planned", "delivered", "on_time")
+    )
+    users = sum(zone.users for zone in report.zones)
+    print(f"users {users}, zones {len(report.zones)}, planned {planned}, delivered {delivered},")
+    print(f"on time {on_time}, received {report.received}, duplicates {report.duplicates}")

@@ -1,0 +1,39 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from birthday_cli import config
+from birthday_cli.config import Settings
+from birthday_cli.errors import UsageError
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def settings(**flags: Any) -> Settings:
+    """Return the settings, with every flag that was given laid over them."""
+    return replace(config.load(), **{name: value for name, value in flags.items() if value})
+
+
+def seconds(name: str, text: str) -> float:
+    """Return the seconds that the option called name was given as, such as `48h`; or UsageError."""
+    try:
+        return config.seconds(text)
+    except ValueError as problem:
+        raise UsageError(f"{name}: {problem}") from problem
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask on a terminal; UsageError anywhere else, unless `yes` was given."""
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(f"{question} Not asked without a terminal: give --yes")
+    typer.confirm(question, abort=True, err=True)

@@ -1,0 +1,115 @@
+"""Showing results: tables for people, TSV or JSON for programs; messages go to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from birthday_cli.errors import redact
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def tell(text: str) -> None:
+    """Print one line of message, progress or warning."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def fail(text: str) -> None:
+    """Print the one line that explains why a command ends, with no password in it."""
+    line = f"bdaysched: {redact(text)}"
+    tell(f"\033[31m{line}\033[0m" if _in_colour() else line)
+
+
+def _in_colour() -> bool:
+    import os
+
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
+def print_json(value: Any) -> None:
+    """Print value as one JSON document; instants in ISO 8601, UTC."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    print(json.dumps(_plain(value), ensure_ascii=False, indent=2))
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return cell(value)
+
+
+def cell(value: Any) -> str:
+    """Return value as text: instants in ISO 8601 UTC, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value)
+
+
+def size(count: int) -> str:
+    """Return count bytes for people, such as `3.4 MB`."""
+    amount, unit = float(count), _UNITS[0]
+    for unit in _UNITS:
+        if amount < 1000 or unit == _UNITS[-1]:
+            break
+        amount /= 1000
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None
+) -> None:
+    """Print rows: a table on a terminal, tab-separated values anywhere else.
+
+    Columns named `…_bytes` are shown with units on a terminal.
+    """
+    if not sys.stdout.isatty():
+        print("\t".join(columns))
+        for row in rows:
+            print("\t".join(_tsv(value) for value in row))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    materialised = [list(row) for row in rows]
+    for index, column in enumerate(columns):
+        numeric = any(isinstance(row[index], int | float) for row in materialised)
+        heading = column.removesuffix("_bytes").replace("_", " ")
+        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+    for row in materialised:
+        table.add_row(
+            *(Text(_human(name, value)) for name, value in zip(columns, row, strict=True))
+        )
+    Console().print(table)
+
+
+def _human(column: str, value: Any) -> str:
+    if column.endswith("_bytes") and isinstance(value, int):
+        return size(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+    return cell(value)
+
+
+def _tsv(value: Any) -> str:
+    return cell(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")

@@ -1,0 +1,129 @@
+"""The commands that move messages: schedule, run-worker."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from birthday_cli import config
+from birthday_cli.cli import options, output
+from birthday_cli.cli.options import AsJson, DryRun
+from birthday_cli.errors import BdayschedError, ExitCode, redact
+
+if TYPE_CHECKING:
+    from birthday_cli.pipeline.schedule import Scheduled
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(schedule)
+    app.command("run-worker")(run_worker)
+
+
+def schedule(
+    plan: Annotated[bool, typer.Option("--plan", help="Only plan.")] = False,
+    dispatch: Annotated[bool, typer.Option("--dispatch", help="Only queue what is due.")] = False,
+    recover: Annotated[bool, typer.Option("--recover", help="Only bring back the stuck.")] = False,
+    horizon: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="How far ahead to plan.", envvar="SCHEDULE_HORIZON"),
+    ] = None,
+    every: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Stay, and repeat at this interval.")
+    ] = None,
+    wait: Annotated[
+        str, typer.Option(metavar="TIME", help="Wait that long for another run to end.")
+    ] = "0s",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Plan the coming messages, bring back stuck ones, and queue what is due; once, for cron.
+
+    Example: bdaysched schedule --every 60s
+    """
+    from birthday_cli.pipeline.schedule import ALL_STEPS, Step
+    from birthday_cli.pipeline.schedule import schedule as run
+
+    settings = options.settings(
+        schedule_horizon=options.seconds("--horizon", horizon) if horizon else None
+    )
+    clock = config.clock(settings)
+    patience = options.seconds("--wait", wait)
+    chosen = {Step.PLAN: plan, Step.DISPATCH: dispatch, Step.RECOVER: recover}
+    steps = frozenset(step for step, wanted in chosen.items() if wanted) or ALL_STEPS
+    if every is None:
+        done = run(settings, clock.now(), steps, patience, dry_run)
+        _show(done, dry_run, as_json)
+        if done.dispatched and done.dispatched.unconfirmed:
+            raise BdayschedError(
+                f"the broker did not confirm {done.dispatched.unconfirmed} messages; they stay due"
+                " for the next run. See `bdaysched status`"
+            )
+        return
+    interval = options.seconds("--every", every)
+    while True:
+        try:
+            _show(run(settings, clock.now(), steps, patience, dry_run), dry_run, as_json)
+        except BdayschedError as problem:
+            # The next round may find things mended; a stay-at-home scheduler does not give up.
+            output.fail(str(problem))
+        time.sleep(interval)
+
+
+def _show(done: Scheduled, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        output.print_json(done)
+        return
+    parts = []
+    if done.planned is not None:
+        counts = ", ".join(f"{count} {name}" for name, count in done.planned.items())
+        parts.append(f"{'would plan' if dry_run else 'planned'} {counts}")
+    if done.recovered:
+        parts.append(
+            f"recovered {done.recovered.taken_back + done.recovered.requeued},"
+            f" expired {done.recovered.expired}"
+        )
+    if done.dispatched:
+        parts.append(f"queued {done.dispatched.queued}")
+    output.tell("; ".join(parts))
+
+
+def run_worker(
+    until_empty: Annotated[
+        bool, typer.Option("--until-empty", help="Stop when nothing is left in the queue.")
+    ] = False,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, help="Requests under way at once.", envvar="WORKER_CONCURRENCY"),
+    ] = None,
+    prefetch: Annotated[
+        int | None,
+        typer.Option(min=1, help="References held unacknowledged.", envvar="WORKER_PREFETCH"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Deliver what is queued until told to stop; SIGTERM finishes what is in hand.
+
+    With --until-empty the exit code is 5 when a message could not be delivered.
+
+    Example: bdaysched run-worker --until-empty
+    """
+    from birthday_cli.pipeline.work import work
+
+    settings = options.settings(worker_concurrency=concurrency, worker_prefetch=prefetch)
+    output.tell(
+        f"delivering from {redact(settings.broker_url)} to"
+        f" {redact(settings.delivery_url) or '(DELIVERY_URL is not set)'}"
+    )
+    done = work(settings, config.clock(settings), until_empty)
+    if as_json:
+        output.print_json(done)
+    else:
+        output.tell(
+            f"sent {done.sent}, to be retried {done.retrying}, failed {done.failed},"
+            f" not ours to send {done.skipped + done.taken_away}, unknown {done.unknown}"
+        )
+    if until_empty and (done.retrying or done.failed):
+        raise typer.Exit(ExitCode.DELIVERIES_FAILED)

@@ -1,0 +1,150 @@
+"""The whole job on a private database: one day around the world, with a receiver of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+from aiohttp import web
+
+from birthday_cli.brokers.base import connect as connect_broker
+from birthday_cli.channels.base import connect as connect_channel
+from birthday_cli.config import Clock, Settings
+from birthday_cli.db import monitoring
+from birthday_cli.db.connect import connect_async, connect_to, database, open_pool
+from birthday_cli.db.monitoring import ZoneReport
+from birthday_cli.domain.profile import Profile
+from birthday_cli.domain.sample import PLACES
+from birthday_cli.pipeline.deliver import Worker
+from birthday_cli.pipeline.dispatch import dispatch
+from birthday_cli.pipeline.migrate import migrate
+from birthday_cli.pipeline.plan import leap_rule_of, plan
+from birthday_cli.pipeline.seed import seed
+
+_ON_TIME = timedelta(minutes=1)
+_RANDOM_SEED = 9
+# A date begins somewhere 14 hours before it does in UTC.
+_FIRST_MORNING = timedelta(hours=14)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the day came to. `duplicates` is counted by the receiver, over idempotency keys."""
+
+    day: date
+    zones: list[ZoneReport]
+    received: int
+    duplicates: int
+    database: str | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything planned was delivered, once, and on time."""
+        planned = sum(zone.planned for zone in self.zones)
+        on_time = sum(zone.on_time for zone in self.zones)
+        return self.duplicates == 0 and planned == on_time == self.received
+
+
+def demo(
+    settings: Settings, today: date, users: int, keep: bool, tell: Callable[[str], None]
+) -> Report:
+    """Play `today` for that many invented users, half of whom celebrate, and report it by zone.
+
+    The clock is set to each zone's 9:00 in turn; database, queue, worker and HTTP are real. `tell`
+    gets a line for each step. With `keep` the database stays, in the folder that the report names.
+    """
+    with _folder(keep) as folder:
+        url = f"embedded:{folder}"
+        settings = replace(settings, database_url=url, broker_url="postgres:", delivery_secret="")
+        clock_starts = datetime.combine(today, time(9), UTC) - _FIRST_MORNING - timedelta(hours=1)
+        with database(settings) as conninfo:
+            tell("migrate: " + _counted(len(migrate(settings, clock_starts).migrations), "file"))
+            birthday = f"{today:%m-%d}"
+            celebrating = {zone: birthday for zone, _, _ in PLACES}
+            seeded = seed(settings, clock_starts, users, _RANDOM_SEED, Profile.MIXED, celebrating)
+            tell("seed: " + _counted(seeded.users, "user"))
+            with connect_to(conninfo, settings, "bdaysched demo") as connection:
+                horizon = timedelta(seconds=settings.schedule_horizon)
+                plan(connection, clock_starts, horizon, leap_rule_of(settings))
+                mornings = _mornings(monitoring.report_day(connection, today, _ON_TIME))
+                received = asyncio.run(_play(settings, conninfo, mornings, tell))
+                zones = monitoring.report_day(connection, today, _ON_TIME)
+    return Report(
+        day=today,
+        zones=zones,
+        received=received.total(),
+        duplicates=received.total() - len(received),
+        database=url if keep else None,
+    )
+
+
+@contextmanager
+def _folder(keep: bool) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="bdaysched-demo-"))
+    try:
+        yield folder
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mornings(zones: list[ZoneReport]) -> dict[datetime, list[str]]:
+    mornings: dict[datetime, list[str]] = {}
+    for zone in zones:
+        if zone.send_time:
+            mornings.setdefault(zone.send_time, []).append(zone.timezone)
+    return mornings
+
+
+async def _play(
+    settings: Settings,
+    conninfo: str,
+    mornings: dict[datetime, list[str]],
+    tell: Callable[[str], None],
+) -> Counter[str]:
+    received: Counter[str] = Counter()
+    async with (
+        _receiver(received) as url,
+        connect_async(conninfo, settings, "bdaysched demo") as connection,
+        connect_broker(settings, conninfo) as broker,
+        open_pool(conninfo, settings, "bdaysched run-worker") as pool,
+        connect_channel(replace(settings, delivery_url=url)) as channel,
+    ):
+        for morning, places in mornings.items():
+            clock = Clock(morning)
+            queued = (await dispatch(connection, broker, clock.now())).queued
+            delivered = await Worker(settings, conninfo, pool, channel, clock).run(until_empty=True)
+            tell(
+                f"{morning:%d %b %H:%M}Z is 9:00 in {', '.join(places)}:"
+                f" {queued} queued, {delivered.sent} delivered"
+            )
+    return received
+
+
+@asynccontextmanager
+async def _receiver(received: Counter[str]) -> AsyncIterator[str]:
+    async def answer(request: web.Request) -> web.Response:
+        received[request.headers["Idempotency-Key"]] += 1
+        return web.json_response({"accepted": True})
+
+    app = web.Application()
+    app.router.add_post("/messages", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}/messages"
+    finally:
+        await runner.cleanup()
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
