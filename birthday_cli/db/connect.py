@@ -131,7 +131,8 @@ def explained(conninfo: str) -> Iterator[None]:
 
 def explain(problem: Exception, conninfo: str) -> BdayschedError:
     """Return the error that an operator can act on; see sql/ for what the program relies on."""
-    text = " ".join(redact(str(problem)).split())
+    # The lines after the first are libpq's advice, which ours replaces.
+    text = redact(str(problem)).strip().partition("\n")[0].rstrip(".")
     if isinstance(problem, errors.UndefinedTable | errors.UndefinedColumn):
         return NotUpToDate(f"the schema is not up to date ({text}): run `bdaysched migrate`")
     if isinstance(problem, errors.LockNotAvailable):

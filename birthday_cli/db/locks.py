@@ -67,7 +67,7 @@ def with_short_locks(connection: Connection, change: Callable[[], T]) -> T:
             try:
                 return change()
             except errors.LockNotAvailable:
-                time.sleep(random.uniform(0, min(5.0, 0.1 * 2**attempt)))  # noqa: S311
+                time.sleep(random.uniform(0, min(5.0, 0.1 * 2**attempt)))
         return change()
     finally:
         if not connection.closed:

@@ -77,7 +77,7 @@ def people(
     Every second one, and everyone of a `burst`, lives in a zone of `celebrating` and has the
     month-day that it gives for that zone. `label` keeps those of different days apart.
     """
-    rng = random.Random(random_seed)  # noqa: S311
+    rng = random.Random(random_seed)
     origin = f"{profile}{random_seed}{label}"
     chosen = sorted((celebrating or {}).items())
     every = 1 if profile is Profile.BURST else 2

@@ -80,7 +80,7 @@ class Worker:
         self._sent: asyncio.Queue[_Sent] = asyncio.Queue()
         self._in_hand = 0
         self._progress = asyncio.Condition()
-        self._random = random.Random()  # noqa: S311
+        self._random = random.Random()
 
     def stop(self) -> None:
         """Take nothing more; `run` returns when what is in hand is recorded and acknowledged."""
