@@ -14,7 +14,7 @@ from birthday_cli.errors import ExitCode
 if TYPE_CHECKING:
     from birthday_cli.pipeline.demo import Report
 
-_COLUMNS = ("zone", "users", "planned", "delivered", "on_time", "first", "last")
+_COLUMNS = ("zone", "users", "planned", "delivered", "on_time", "first_at", "last_at")
 
 
 def register(app: typer.Typer) -> None:
@@ -67,5 +67,6 @@ def _show(report: Report) -> None:
         for name in ("planned", "delivered", "on_time")
     )
     users = sum(zone.users for zone in report.zones)
-    print(f"users {users}, zones {len(report.zones)}, planned {planned}, delivered {delivered},")
-    print(f"on time {on_time}, received {report.received}, duplicates {report.duplicates}")
+    print(f"{users} users in {len(report.zones)} zones")
+    print(f"planned {planned}, delivered {delivered}, on time {on_time}")
+    print(f"received {report.received}, duplicates {report.duplicates}")

@@ -26,7 +26,7 @@ from birthday_cli.domain.states import Status
 from birthday_cli.errors import BrokerUnreachable
 
 _POLL = 0.5
-_POLL_UNTIL_EMPTY = 0.1
+_POLL_UNTIL_EMPTY = 0.05
 # A reference may be on its way to us, neither waiting at the broker nor here yet: look twice.
 _EMPTY_ENOUGH = 2
 _RECORD_BATCH = 500

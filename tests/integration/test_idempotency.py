@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -27,12 +26,6 @@ INSERT = """
 
 def insert(user: UUID, at: datetime, table: str = "message_logs", day: datetime = DAY) -> str:
     return INSERT.format(table=table, user=user, day=day, at=at)
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(database, autocommit=True) as connection:
-        yield connection
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from zoneinfo import available_timezones
 
 import psycopg
@@ -13,12 +12,6 @@ USER = """
     INSERT INTO users (first_name, last_name, email, timezone, birthday_date, anniversary_date)
     VALUES ('Ada', 'L', %(email)s, %(timezone)s, %(birthday)s, NULL)
 """
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(database, autocommit=True) as connection:
-        yield connection
 
 
 def add(
