@@ -30,6 +30,7 @@ _POLL_UNTIL_EMPTY = 0.05
 # A reference may be on its way to us, neither waiting at the broker nor here yet: look twice.
 _EMPTY_ENOUGH = 2
 _RECORD_BATCH = 500
+_FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 
 T = TypeVar("T")
@@ -109,7 +110,7 @@ class Worker:
         return self.delivered
 
     async def _receive(self, until_empty: bool) -> None:
-        pause, connected = 1.0, False
+        pause, connected = _FIRST_PAUSE, False
         while not self._stop.is_set():
             try:
                 async with connect_broker(self._settings, self._conninfo) as broker:
