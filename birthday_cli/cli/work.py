@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+import signal
+import threading
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -63,13 +64,16 @@ def schedule(
             )
         return
     interval = options.seconds("--every", every)
-    while True:
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    while not stop.is_set():
         try:
             _show(run(settings, clock.now(), steps, patience, dry_run), dry_run, as_json)
         except BdayschedError as problem:
-            # The next round may find things mended; a stay-at-home scheduler does not give up.
+            # The next round may find things mended; who was told to stay does not give up.
             output.fail(str(problem))
-        time.sleep(interval)
+        stop.wait(interval)
 
 
 def _show(done: Scheduled, dry_run: bool, as_json: bool) -> None:

@@ -1,0 +1,95 @@
+"""The program as its users run it: a process with arguments, an environment and an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import psycopg
+import pytest
+
+PROGRAM = Path(sys.executable).with_name("bdaysched")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run of the program ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def explanation(self) -> str:
+        """The one line on stderr by which a failed run explains itself."""
+        lines = self.err.splitlines()
+        assert len(lines) == 1, self.err
+        assert lines[0].startswith("bdaysched: ")
+        return lines[0]
+
+
+@dataclass
+class Program:
+    """Starts the program with settings that hold for all runs of a test."""
+
+    environment: dict[str, str]
+
+    async def start(self, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            PROGRAM,
+            *arguments,
+            env={**os.environ, **self.environment, **environment},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+    async def run(self, *arguments: str, **environment: str) -> Ended:
+        return await end(await self.start(*arguments, **environment))
+
+
+async def end(process: asyncio.subprocess.Process, seconds: float = 120) -> Ended:
+    """Wait for process; whatever happened, it ends without a traceback."""
+    out, err = await asyncio.wait_for(process.communicate(), seconds)
+    assert process.returncode is not None
+    ended = Ended(process.returncode, out.decode(), err.decode())
+    assert "Traceback" not in ended.out + ended.err, ended.err
+    return ended
+
+
+def write(name: str, content: str | bytes) -> None:
+    """Put a file into the folder that the program is run in."""
+    Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def read(name: str) -> str:
+    return Path(name).read_text()
+
+
+Query: TypeAlias = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def program(database: str) -> Program:
+    return Program(
+        {
+            "DATABASE_URL": database,
+            "DELIVERY_URL": "console:",
+            "BROKER_QUEUE": f"test.{secrets.token_hex(6)}",
+        }
+    )
+
+
+@pytest.fixture
+def query(database: str) -> Query:
+    def ask(statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        with psycopg.connect(database, options="-c TimeZone=UTC") as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    return ask
