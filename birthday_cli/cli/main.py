@@ -77,3 +77,7 @@ def _end(problem: Exception, text: str, code: ExitCode) -> None:
         traceback.print_exception(problem)
     fail(text)
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

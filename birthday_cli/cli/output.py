@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from birthday_cli.errors import redact
@@ -26,13 +26,13 @@ def fail(text: str) -> None:
 
 
 def _in_colour() -> bool:
-    import os
-
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
 def print_json(value: Any) -> None:
     """Print value as one JSON document; instants in ISO 8601, UTC."""
+    import json
+
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     print(json.dumps(_plain(value), ensure_ascii=False, indent=2))
@@ -88,12 +88,19 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, show_edge=False
+    )
     materialised = [list(row) for row in rows]
     for index, column in enumerate(columns):
-        numeric = any(isinstance(row[index], int | float) for row in materialised)
-        heading = column.removesuffix("_bytes").replace("_", " ")
-        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+        values = [row[index] for row in materialised]
+        table.add_column(
+            column.removesuffix("_bytes").replace("_", " "),
+            justify="right" if all(isinstance(value, int | float) for value in values) else "left",
+            overflow="fold",
+            # A line is found by its name, in the first column: the others give way.
+            no_wrap=index == 0,
+        )
     for row in materialised:
         table.add_row(
             *(Text(_human(name, value)) for name, value in zip(columns, row, strict=True))
@@ -107,7 +114,8 @@ def _human(column: str, value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+        moment = value.astimezone(UTC)
+        return f"{moment:%Y-%m-%d}" if moment.time() == time() else f"{moment:%Y-%m-%d %H:%M}Z"
     return cell(value)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -82,9 +81,7 @@ def import_users(
     settings = options.settings()
     with ExitStack() as files:
         source = files.enter_context(_open(file))
-        on_reject = _Rejections(
-            csv.writer(files.enter_context(_create(reject_file))) if reject_file else None
-        )
+        on_reject = _Rejections(files.enter_context(_create(reject_file)) if reject_file else None)
         done = import_csv(settings, source, on_reject, dry_run)
     if on_reject.count > _SHOWN:
         more = on_reject.count - _SHOWN
@@ -104,9 +101,11 @@ def import_users(
 class _Rejections:
     """Shows the first rejected lines on stderr, and writes all of them to a file."""
 
-    def __init__(self, writer: Any) -> None:
+    def __init__(self, file: TextIO | None) -> None:
+        import csv
+
         self.count = 0
-        self._writer = writer
+        self._writer = csv.writer(file) if file else None
 
     def __call__(self, rejected: Rejected) -> None:
         self.count += 1

@@ -112,12 +112,18 @@ async def open_pool(
 
 
 def _with_session_settings(conninfo: str, settings: Settings, application: str) -> str:
-    return make_conninfo(
-        conninfo,
-        application_name=application,
-        connect_timeout=settings.database_connect_timeout,
-        options="-c TimeZone=UTC -c DateStyle=ISO",
-    )
+    try:
+        return make_conninfo(
+            conninfo,
+            application_name=application,
+            connect_timeout=settings.database_connect_timeout,
+            options="-c TimeZone=UTC -c DateStyle=ISO",
+        )
+    except psycopg.ProgrammingError as problem:
+        raise UsageError(
+            f"DATABASE_URL={redact(conninfo)!r} is not a connection string"
+            f" ({redact(str(problem)).strip()}): write postgresql://user@host/birthday_app"
+        ) from problem
 
 
 @contextmanager

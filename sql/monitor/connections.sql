@@ -1,4 +1,4 @@
--- Connections to this database by application and state, and in all against the server's limit
+-- Connections to this database by state, against the server's limit
 SELECT
     CASE WHEN grouping(name) = 1 THEN 'all' ELSE name END AS application,
     count(*) AS total,

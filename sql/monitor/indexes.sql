@@ -1,15 +1,13 @@
--- Each index of our tables: size, how often it was scanned, tuples read and fetched
+-- Each index, over all months: size, scans, tuples read and fetched
 SELECT
-    coalesce(parent.relname, usage.relname) AS table,
-    usage.indexrelname AS index,
-    pg_relation_size(usage.indexrelid) AS size_bytes,
-    usage.idx_scan AS scans,
-    usage.idx_tup_read AS tuples_read,
-    usage.idx_tup_fetch AS tuples_fetched
+    coalesce(parent.relname, usage.indexrelname) AS index,
+    sum(pg_relation_size(usage.indexrelid))::bigint AS size_bytes,
+    sum(usage.idx_scan)::bigint AS scans,
+    sum(usage.idx_tup_read)::bigint AS tuples_read,
+    sum(usage.idx_tup_fetch)::bigint AS tuples_fetched
 FROM pg_stat_user_indexes AS usage
-LEFT JOIN pg_inherits ON pg_inherits.inhrelid = usage.relid
+LEFT JOIN pg_inherits ON pg_inherits.inhrelid = usage.indexrelid
 LEFT JOIN pg_class AS parent ON parent.oid = pg_inherits.inhparent
-WHERE coalesce(parent.relname, usage.relname) IN (
-    'users', 'message_logs', 'message_guard', 'time_zones', 'schema_migrations'
-)
-ORDER BY 1, scans DESC, index
+WHERE usage.schemaname = 'public'
+GROUP BY coalesce(parent.relname, usage.indexrelname)
+ORDER BY scans DESC, index

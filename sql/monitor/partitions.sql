@@ -1,11 +1,9 @@
--- Each month of message_logs: rows (as last analysed), size, and bounds
+-- Each month of message_logs: bounds, rows (as last analysed) and size
 SELECT
     child.relname AS partition,
     substring(bound.text FROM 'FROM \(''([^'']+)''\)')::timestamptz AS from_instant,
     substring(bound.text FROM 'TO \(''([^'']+)''\)')::timestamptz AS to_instant,
     greatest(child.reltuples, 0)::bigint AS rows,
-    pg_table_size(child.oid) AS table_bytes,
-    pg_indexes_size(child.oid) AS index_bytes,
     pg_total_relation_size(child.oid) AS total_bytes,
     CASE WHEN pg_inherits.inhdetachpending THEN 'detach pending' ELSE 'attached' END AS state
 FROM pg_inherits

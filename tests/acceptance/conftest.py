@@ -39,10 +39,11 @@ class Program:
     """Starts the program with settings that hold for all runs of a test."""
 
     environment: dict[str, str]
+    path: Path = PROGRAM
 
     async def start(self, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            PROGRAM,
+            self.path,
             *arguments,
             env={**os.environ, **self.environment, **environment},
             stdin=asyncio.subprocess.DEVNULL,

@@ -154,6 +154,7 @@ async def test_some_deliveries_failed(program: Program, database: str) -> None:
     ("command", "environment", "named"),
     [
         (["status"], {"DATABASE_POOL_MAX": "many"}, "DATABASE_POOL_MAX='many'"),
+        (["status"], {"DATABASE_URL": "/birthday_app"}, "DATABASE_URL='/birthday_app'"),
         (["schedule"], {"BROKER_URL": "kafka://x"}, "BROKER_URL='kafka://x'"),
         (["schedule"], {"LEAP_DAY": "never"}, "LEAP_DAY='never'"),
         (["schedule", "--horizon", "soon"], {}, "--horizon"),
@@ -238,5 +239,5 @@ async def test_a_reader_that_goes_away_is_no_failure(program: Program) -> None:
         stderr=asyncio.subprocess.PIPE,
     )
     out, err = await process.communicate()
-    assert out.startswith(b"table\tindex")
+    assert out.startswith(b"index\tsize")
     assert err == b""

@@ -1,0 +1,58 @@
+"""Cron starts the program every minute: help must need none of the drivers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from typer.main import get_command
+
+from birthday_cli.cli.main import app
+from tests.acceptance.conftest import PROGRAM
+
+COMMANDS = [
+    ["demo"],
+    ["migrate"],
+    ["seed"],
+    ["users"],
+    ["users", "import"],
+    ["create-partitions"],
+    ["drop-partitions"],
+    ["schedule"],
+    ["run-worker"],
+    ["monitor"],
+    ["status"],
+]
+HEAVY = {"psycopg", "psycopg_pool", "pika", "aiohttp", "aiosmtplib", "redis", "asyncio", "dateutil"}
+
+
+def test_every_command_is_listed_here() -> None:
+    assert set(get_command(app).commands) == {command[0] for command in COMMANDS}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command", [[], *COMMANDS], ids=" ".join)
+def test_help_loads_no_driver(command: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from birthday_cli.cli.main import main\n"
+        f"sys.argv = ['bdaysched', *{command!r}, '--help']\n"
+        "try:\n    main()\n"
+        "except SystemExit as ended:\n    assert not ended.code\n"
+        "print(*(name for name in sys.modules if '.' not in name), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Usage: bdaysched" in done.stdout
+    assert not HEAVY & set(done.stderr.split())
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_has_an_example_of_each_command(command: list[str]) -> None:
+    done = subprocess.run([PROGRAM, *command, "-h"], capture_output=True, text=True, check=True)
+    if command != ["users"]:
+        assert f"Example: bdaysched {' '.join(command)}" in done.stdout
+
+
+def test_version() -> None:
+    done = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("bdaysched ")
