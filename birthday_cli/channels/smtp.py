@@ -33,8 +33,8 @@ except ImportError as problem:
     ) from problem
 
 _SUBJECTS = {kind.name: kind.subject for kind in MESSAGE_TYPES}
-# Text is encoded for transport, so that it passes through any server; a header stays on one line.
-_POLICY = policy.SMTP.clone(cte_type="7bit", max_line_length=200)
+# Text is encoded for transport, so that it passes through any server.
+_POLICY = policy.SMTP.clone(cte_type="7bit")
 
 
 @asynccontextmanager
@@ -79,32 +79,43 @@ class Mail:
         try:
             recipient = _address(message.email)
             content = self._composed(message, recipient)
-        except ValueError as problem:
+        except (ValueError, MessageError) as problem:
             return Outcome(OutcomeClass.PERMANENT, error=one_line(f"cannot be mailed: {problem}"))
         async with self._places:
             return await self._attempt(recipient.addr_spec, content)
 
     async def close(self) -> None:
         """Take leave of the server on every idle connection."""
-        await asyncio.gather(*map(_quit, self._idle))
+        await asyncio.gather(*map(self._leave, self._idle))
         self._idle.clear()
+
+    async def _leave(self, client: aiosmtplib.SMTP) -> None:
+        with suppress(aiosmtplib.SMTPException, OSError):
+            await client.quit(timeout=self._timeout)
+        client.close()
 
     async def _attempt(self, recipient: str, content: bytes) -> Outcome:
         data_begun = False
         try:
             async with asyncio.timeout(self._timeout), self._connection() as client:
-                options = [] if recipient.isascii() else ["SMTPUTF8"]
-                if options and not client.supports_extension("smtputf8"):
-                    return Outcome(
-                        OutcomeClass.PERMANENT,
-                        error="cannot be mailed: the server takes no address beyond ASCII",
-                    )
+                options = []
+                if not recipient.isascii():
+                    # Under TLS the client asks only with its first command what is offered there.
+                    await client.rset()
+                    if not client.supports_extension("smtputf8"):
+                        return Outcome(
+                            OutcomeClass.PERMANENT,
+                            error="cannot be mailed: the server takes no address beyond ASCII",
+                        )
+                    options = ["SMTPUTF8"]
                 await client.mail(self._sender.addr_spec, options=options)
                 await client.rcpt(recipient, encoding="utf-8")
                 data_begun = True
                 reply = await client.data(content)
                 return Outcome(OutcomeClass.DELIVERED, reply.code, self._recorded(reply.message))
         except aiosmtplib.SMTPResponseException as problem:
+            if problem.code == aiosmtplib.SMTPStatus.invalid_response:
+                return Outcome(_kind(None, data_begun), error=one_line(problem.message))
             said = self._recorded(problem.message)
             error = one_line(f"answered {problem.code} {said}")
             return Outcome(_kind(problem.code, data_begun), problem.code, said, error)
@@ -169,12 +180,6 @@ async def _is_alive(client: aiosmtplib.SMTP) -> bool:
     return alive
 
 
-async def _quit(client: aiosmtplib.SMTP) -> None:
-    with suppress(aiosmtplib.SMTPException, OSError):
-        await client.quit()
-    client.close()
-
-
 def _kind(code: int | None, data_begun: bool) -> OutcomeClass:
     if code is not None and 400 <= code < 500:
         return OutcomeClass.TRANSIENT
@@ -199,15 +204,11 @@ def _address(text: str) -> Address:
 
 
 def _sender(text: str) -> Address:
-    header = _POLICY.header_factory("From", text)
-    found: tuple[Address, ...] = header.addresses
-    if (
-        len(found) == 1
-        and not header.defects
-        and text.isprintable()
-        and found[0].domain
-        and found[0].addr_spec.isascii()
-    ):
+    found: tuple[Address, ...] = ()
+    with suppress(IndexError, MessageError):
+        header = _POLICY.header_factory("From", text)
+        found = () if header.defects else header.addresses
+    if len(found) == 1 and found[0].addr_spec.isascii() and text.isprintable():
         return found[0]
     raise UsageError(
         f"DELIVERY_FROM={text!r} is not a sender: write it like birthdays@example.org or"
@@ -234,9 +235,10 @@ def _clients(settings: Settings, own_name: str) -> Callable[[], aiosmtplib.SMTP]
             "DELIVERY_URL is not the address of a mail server: write it like smtps://host,"
             " smtp://user:password@host:587?starttls=required or smtp://localhost"
         )
-    context = ssl.create_default_context()
-    verified = url.scheme == "smtps" or starttls == "required"
-    if not verified:
+    if url.scheme == "smtps" or starttls:
+        context = ssl.create_default_context()
+    else:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return lambda: aiosmtplib.SMTP(
@@ -245,7 +247,8 @@ def _clients(settings: Settings, own_name: str) -> Callable[[], aiosmtplib.SMTP]
         username=unquote(url.username) if url.username else None,
         password=unquote(url.password) if url.password else None,
         local_hostname=own_name,
-        timeout=settings.delivery_timeout,
+        # One limit for the whole attempt; the client's own is for each command.
+        timeout=None,
         use_tls=url.scheme == "smtps",
         start_tls=True if starttls else None if url.scheme == "smtp" else False,
         tls_context=context,

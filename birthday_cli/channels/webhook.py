@@ -188,7 +188,7 @@ async def _start_of(content: aiohttp.StreamReader) -> bytes:
     body = bytearray()
     # The status has come, and decides, whatever becomes of the rest.
     with suppress(aiohttp.ClientError, TimeoutError, OSError):
-        while len(body) < _MOST_READ and (chunk := await content.read(_MOST_READ - len(body))):
+        while chunk := await content.read(_MOST_READ - len(body)):
             body += chunk
     return bytes(body)
 
