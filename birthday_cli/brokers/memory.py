@@ -6,21 +6,22 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from birthday_cli.brokers.base import Delivery, Depth
 from birthday_cli.domain.message import Reference
 from birthday_cli.errors import BrokerUnreachable
 
 
+@dataclass
 class MemoryQueue:
     """What brokers share as connections share a server, and how it is to misbehave."""
 
-    def __init__(self) -> None:
-        self.ready: deque[Reference] = deque()
-        self.dead: list[tuple[Reference, str]] = []
-        self.bell = asyncio.Event()
-        self.copies = 1  # how often a reference that is published goes in
-        self.unroutable: set[Reference] = set()  # what publish() is not to confirm
+    ready: deque[Reference] = field(default_factory=deque)
+    dead: list[tuple[Reference, str]] = field(default_factory=list)
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
+    copies: int = 1  # how often a reference that is published goes in
+    unroutable: set[Reference] = field(default_factory=set)  # what publish() is not to confirm
 
 
 class MemoryBroker:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from itertools import takewhile
 from typing import Any, NamedTuple
 
 from pika import URLParameters
@@ -25,7 +24,7 @@ from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
 from pika.spec import PERSISTENT_DELIVERY_MODE, Basic, BasicProperties
 
 from birthday_cli.brokers.base import Delivery, Depth
-from birthday_cli.brokers.confirms import Batch, Confirms
+from birthday_cli.brokers.tags import Batch, Confirms, Unsettled
 from birthday_cli.brokers.wire import CONTENT_TYPE, decode, encode
 from birthday_cli.config import Settings
 from birthday_cli.domain.message import Reference
@@ -37,13 +36,12 @@ REASON_HEADER = "bdaysched-reason"
 _WINDOW = 2_000  # publishes that await the broker's confirm at the same time
 _BREATH = 100  # publishes between two turns of the loop: pika sends nothing until it turns
 _REASON_LIMIT = 500  # characters; headers must fit in one frame
+_LAST_WORD = 1.0  # seconds that a broker which has failed us gets to close the connection
 _HEARTBEAT = 20  # seconds; RabbitMQ's documentation recommends 5 to 20
 _PRECONDITION_FAILED = 406
 
 # What pika logs as errors, we raise. A handler that is added to this logger still gets everything.
-_PIKA_LOG = logging.getLogger("pika")
-_PIKA_LOG.addHandler(logging.NullHandler())
-_PIKA_LOG.propagate = False
+logging.getLogger("pika").propagate = False
 
 
 class _Letter(NamedTuple):
@@ -52,6 +50,13 @@ class _Letter(NamedTuple):
     message_id: str
     body: bytes
     reason: str | None = None
+
+
+class _Connection(AsyncioConnection):
+    def _on_connection_workflow_done(self, outcome: Any) -> None:
+        # pika 1.4 reports a handshake that was given up by a class, and trips over it itself.
+        outcome = outcome() if isinstance(outcome, type) else outcome
+        super()._on_connection_workflow_done(outcome)  # type: ignore[misc]
 
 
 class RabbitBroker:
@@ -72,8 +77,7 @@ class RabbitBroker:
         self._channel: Channel
         self._consumer = ""
         self._confirms = Confirms()
-        # What was received and not settled, in the order of the tags; a dict, as an ordered set.
-        self._unsettled: dict[int, None] = {}
+        self._unsettled = Unsettled()
         self._arrived: deque[Delivery] = deque()
         self._malformed: list[tuple[int, _Letter]] = []
 
@@ -90,13 +94,11 @@ class RabbitBroker:
         except TimeoutError as problem:
             raise self._unreachable(f"no answer within {self._patience:g} s") from problem
         except BrokerUnreachable as problem:
-            refusal = self._failure
-            if not isinstance(refusal, ChannelClosedByBroker):
-                raise
-            if refusal.reply_code != _PRECONDITION_FAILED:
+            why = self._failure
+            if not isinstance(why, ChannelClosedByBroker) or why.reply_code != _PRECONDITION_FAILED:
                 raise
             raise BdayschedError(
-                f"the queue {self._queue} exists with other settings ({refusal.reply_text}): set"
+                f"the queue {self._queue} exists with other settings ({why.reply_text}): set"
                 " BROKER_DELIVERY_LIMIT back, or name another BROKER_QUEUE, or delete the queue and"
                 " run `bdaysched recover`, which queues its messages again from the database"
             ) from problem
@@ -104,15 +106,17 @@ class RabbitBroker:
     async def close(self) -> None:
         """Close the connection; what was received and not settled goes back to the queue."""
         connection = self._connection
+        patience = _LAST_WORD if self._failure else self._patience
+        self._fail(RuntimeError("this connection was closed"))
         if not (connection.is_closing or connection.is_closed):
             connection.close()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(1 if self._failure else self._patience):
+        try:
+            async with asyncio.timeout(patience):
                 await self._closed.wait()
-                return
-        # A broker that has blocked us, or hangs, never answers. pika has no public way to hang up.
-        connection._adapter_disconnect_stream()  # type: ignore[attr-defined]
-        await self._closed.wait()
+        except TimeoutError:
+            # It hangs, or has blocked us. pika has no public way to hang up.
+            connection._adapter_disconnect_stream()  # type: ignore[attr-defined]
+            await self._closed.wait()
 
     async def publish(self, references: Sequence[Reference]) -> list[Reference]:
         """Publish persistent and mandatory; return those that were routed and confirmed."""
@@ -145,12 +149,12 @@ class RabbitBroker:
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Remove deliveries for good."""
         self._check()
-        self._acknowledge(delivery.tag for delivery in deliveries)
+        self._acknowledge([delivery.tag for delivery in deliveries])
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
         """Put deliveries back. Up to RabbitMQ 4.2 this counts towards the delivery limit."""
         self._check()
-        self._release(delivery.tag for delivery in deliveries)
+        self._release([delivery.tag for delivery in deliveries])
 
     async def reject(self, deliveries: Sequence[Delivery], reason: str) -> None:
         """Move deliveries to the dead-letter queue, with the reason in a header."""
@@ -190,7 +194,7 @@ class RabbitBroker:
     # ---- connection
 
     async def _connect(self) -> None:
-        self._connection = AsyncioConnection(
+        self._connection = _Connection(
             self._parameters,
             on_open_callback=lambda _: self._bell.set(),
             on_open_error_callback=self._on_closed,
@@ -299,34 +303,21 @@ class RabbitBroker:
     async def _put_aside(self, letters: Sequence[tuple[int, _Letter]]) -> None:
         if not letters:
             return
-        kept = set(await self._send(self._dead, [letter for _, letter in letters]))
-        self._acknowledge(letters[place][0] for place in kept)
+        kept = await self._send(self._dead, [letter for _, letter in letters])
+        self._acknowledge([letters[place][0] for place in kept])
         # Those that could not be moved with the reason, the broker moves, when it can.
-        for tag in self._settle(tag for tag, _ in letters):
+        for tag in self._unsettled.settle(tag for tag, _ in letters):
             self._channel.basic_reject(tag, requeue=False)
 
-    def _acknowledge(self, tags: Iterable[int]) -> None:
-        wanted = self._unsettled.keys() & set(tags)
-        first = list(takewhile(wanted.__contains__, self._unsettled))
-        if first:
-            self._channel.basic_ack(first[-1], multiple=True)
-            self._settle(first)
-        for tag in self._settle(wanted.difference(first)):
+    def _acknowledge(self, tags: Sequence[int]) -> None:
+        if last := self._unsettled.settle_first(tags):
+            self._channel.basic_ack(last, multiple=True)
+        for tag in self._unsettled.settle(tags):
             self._channel.basic_ack(tag)
 
-    def _release(self, tags: Iterable[int]) -> None:
-        for tag in self._settle(tags):
+    def _release(self, tags: Sequence[int]) -> None:
+        for tag in self._unsettled.settle(tags):
             self._channel.basic_nack(tag, requeue=True)
-
-    def _settle(self, tags: Iterable[int]) -> list[int]:
-        """Return those of tags that are unsettled, which they then no longer are.
-
-        RabbitMQ closes the channel of a client that settles a delivery twice.
-        """
-        ours = sorted(self._unsettled.keys() & set(tags))
-        for tag in ours:
-            del self._unsettled[tag]
-        return ours
 
     # ---- what pika calls
 
@@ -353,7 +344,7 @@ class RabbitBroker:
         self, _: Channel, method: Basic.Deliver, properties: BasicProperties, body: bytes
     ) -> None:
         tag = method.delivery_tag or 0
-        self._unsettled[tag] = None
+        self._unsettled.add(tag)
         try:
             self._arrived.append(Delivery(decode(body), tag))
         except ValueError as problem:

@@ -1,7 +1,8 @@
-"""Which of the published messages has the broker made durable? The bookkeeping of AMQP confirms."""
+"""AMQP delivery tags: what was published and not confirmed, what was received and not settled."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import takewhile
 
 
@@ -46,3 +47,36 @@ class Confirms:
             if durable and settled not in self._returned:
                 batch.confirmed.append(place)
             self._returned.discard(settled)
+
+
+class Unsettled:
+    """The tags that were received on one channel and not settled, in their order."""
+
+    def __init__(self) -> None:
+        self._tags: dict[int, None] = {}
+
+    def __contains__(self, tag: int) -> bool:
+        return tag in self._tags
+
+    def add(self, tag: int) -> None:
+        """Note a delivery."""
+        self._tags[tag] = None
+
+    def settle(self, tags: Iterable[int]) -> list[int]:
+        """Return those of tags that were unsettled, which from now on they are not.
+
+        RabbitMQ closes the channel of a client that settles a delivery twice.
+        """
+        settled = sorted(self._tags.keys() & set(tags))
+        for tag in settled:
+            del self._tags[tag]
+        return settled
+
+    def settle_first(self, tags: Iterable[int]) -> int:
+        """Settle those of tags that have no other unsettled one before them.
+
+        Returns the last of them, up to which one acknowledgement will do; 0 if there is none.
+        """
+        wanted = set(tags)
+        first = list(takewhile(wanted.__contains__, self._tags))
+        return self.settle(first)[-1] if first else 0
