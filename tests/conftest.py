@@ -9,10 +9,15 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from birthday_cli.config import Settings
 from tests.servers import process
+
+# How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 pytest_plugins = [
     "tests.servers.postgres",

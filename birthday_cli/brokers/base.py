@@ -26,7 +26,10 @@ class Depth(NamedTuple):
 
 
 class Broker(Protocol):
-    """One connection to a broker. Every method may raise BrokerUnreachable; then open another.
+    """One connection to a broker. One task may call `receive` at a time.
+
+    When the connection has gone, every method raises BrokerUnreachable, or DatabaseUnreachable if
+    the broker is the database; then open another.
 
     A reference that was received and neither acknowledged, rejected nor released is delivered
     again, to anyone, after the connection has gone. It may arrive twice and in any order.
@@ -48,7 +51,7 @@ class Broker(Protocol):
         """Remove deliveries for good: what they stand for is recorded."""
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
-        """Put deliveries back, for any consumer."""
+        """Put deliveries back, for any consumer. A broker may count that towards its limit."""
 
     async def reject(self, deliveries: Sequence[Delivery], reason: str) -> None:
         """Put deliveries aside as dead, with the reason."""

@@ -99,8 +99,8 @@ class RabbitBroker:
                 raise
             raise BdayschedError(
                 f"the queue {self._queue} exists with other settings ({why.reply_text}): set"
-                " BROKER_DELIVERY_LIMIT back, or name another BROKER_QUEUE, or delete the queue and"
-                " run `bdaysched recover`, which queues its messages again from the database"
+                " BROKER_DELIVERY_LIMIT back, or name another BROKER_QUEUE, or delete the queue:"
+                " `bdaysched schedule` queues its messages again from the database"
             ) from problem
 
     async def close(self) -> None:

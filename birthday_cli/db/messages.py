@@ -181,11 +181,6 @@ async def record(connection: AsyncConnection, results: Sequence[Result]) -> set[
     return {found for (found,) in rows}
 
 
-async def hand_back(connection: AsyncConnection, references: Sequence[Reference]) -> None:
-    """Undo the claim of messages that were not sent."""
-    await connection.execute(query("messages/hand_back"), _keys(references))
-
-
 async def fail_expired(connection: AsyncConnection, now: datetime, since: datetime) -> int:
     """Fail what is too late at now, or due before since; return how many those were."""
     cursor = await connection.execute(query("messages/fail_expired"), {"now": now, "since": since})

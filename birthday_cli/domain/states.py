@@ -19,8 +19,9 @@ class Status(StrEnum):
 # A worker may claim a row whose reference arrives before the dispatcher has recorded QUEUED.
 MOVES: dict[Status, frozenset[Status]] = {
     Status.SCHEDULED: frozenset({Status.QUEUED, Status.SENDING, Status.FAILED}),
-    Status.QUEUED: frozenset({Status.SENDING, Status.SCHEDULED, Status.FAILED}),
-    Status.SENDING: frozenset({Status.SENT, Status.RETRYING, Status.FAILED, Status.QUEUED}),
+    # A reference that was lost, or that nobody could use, is dispatched anew.
+    Status.QUEUED: frozenset({Status.SENDING, Status.SCHEDULED, Status.RETRYING, Status.FAILED}),
+    Status.SENDING: frozenset({Status.SENT, Status.RETRYING, Status.FAILED}),
     Status.RETRYING: frozenset({Status.QUEUED, Status.SENDING, Status.FAILED}),
     Status.SENT: frozenset(),
     Status.FAILED: frozenset(),

@@ -23,7 +23,7 @@ from birthday_cli.db.messages import Result
 from birthday_cli.domain.message import Message
 from birthday_cli.domain.retry import backoff, next_status
 from birthday_cli.domain.states import Status
-from birthday_cli.errors import BrokerUnreachable
+from birthday_cli.errors import BrokerUnreachable, DatabaseUnreachable
 
 _POLL = 0.5
 _POLL_UNTIL_EMPTY = 0.05
@@ -120,7 +120,7 @@ class Worker:
                     await broker.stop_consuming()
                     await self._until_in_hand(0)
                     return
-            except BrokerUnreachable:
+            except (BrokerUnreachable, DatabaseUnreachable):
                 if not connected:
                     raise
             with suppress(TimeoutError):
@@ -218,7 +218,7 @@ class Worker:
     async def _acknowledge(self, batch: Sequence[_Claimed]) -> None:
         for broker in {id(claimed.broker): claimed.broker for claimed in batch}.values():
             # On a connection that was lost they are delivered again, and then found to be done.
-            with suppress(BrokerUnreachable):
+            with suppress(BrokerUnreachable, DatabaseUnreachable):
                 await broker.acknowledge(
                     [claimed.delivery for claimed in batch if claimed.broker is broker]
                 )

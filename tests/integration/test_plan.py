@@ -136,6 +136,17 @@ def test_a_month_that_ends_between_local_date_and_instant(connection: psycopg.Co
     assert guard == (f"message_guard_{first:%Y_%m}",)
 
 
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+def test_at_both_ends_of_the_months_there_is_a_guard_for_every_local_date(
+    connection: psycopg.Connection, zone: str
+) -> None:
+    months = [partition.month for partition in partitions.existing(connection, "message_logs")]
+    guards = [partition.month for partition in partitions.existing(connection, "message_guard")]
+    for instant in (months[0].start, months[-1].plus(1).start - timedelta(minutes=1)):
+        local = instant.astimezone(zones.load(zone)).date()
+        assert guards[0].first_day <= local < guards[-1].plus(1).first_day
+
+
 def test_a_missing_month_is_named_with_the_command_that_makes_it(
     connection: psycopg.Connection,
 ) -> None:
