@@ -17,6 +17,12 @@ import pytest
 PROGRAM = Path(sys.executable).with_name("bdaysched")
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test once, on PostgreSQL 15: that others serve too, the other suites show."""
+    if "postgres_server" in metafunc.fixturenames:
+        metafunc.parametrize("postgres_server", ["pg15"], indirect=True, scope="session")
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a run of the program ended."""

@@ -16,8 +16,6 @@ from birthday_cli.db.queries import query as sql
 from tests.acceptance.conftest import PROGRAM, Program, read, write
 from tests.facts import NOW, add_message, add_user
 
-pytestmark = pytest.mark.parametrize("postgres_server", ["pg15"], indirect=True)
-
 NEED_DATABASE = [
     ["migrate"],
     ["seed"],

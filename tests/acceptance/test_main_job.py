@@ -8,13 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import available_timezones
 
-import pytest
-
 from tests.acceptance.conftest import Program, Query
 from tests.servers.rabbitmq import RabbitNode
 from tests.servers.receiver import Receiver
-
-pytestmark = pytest.mark.parametrize("postgres_server", ["pg15"], indirect=True)
 
 USERS = 100_000
 LEAP_YEAR = date(2000, 1, 1)

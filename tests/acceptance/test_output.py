@@ -17,7 +17,6 @@ import pytest
 
 from tests.acceptance.conftest import PROGRAM, Program
 
-pytestmark = pytest.mark.parametrize("postgres_server", ["pg15"], indirect=True)
 SHOWING = [
     ["status"],
     ["monitor"],

@@ -13,8 +13,6 @@ from tests.facts import NOW
 from tests.servers.rabbitmq import RabbitNode
 from tests.servers.receiver import Answer, Received, Receiver
 
-pytestmark = pytest.mark.parametrize("postgres_server", ["pg15"], indirect=True)
-
 MESSAGES = 300
 CONCURRENCY = 8
 LEASE = 2

@@ -47,7 +47,6 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment / "bin" / "bdaysched"
 
 
-@pytest.mark.parametrize("postgres_server", ["pg15"], indirect=True)
 async def test_installed_in_a_clean_environment_it_works_from_another_folder(
     installed: Path, empty_database: str
 ) -> None:
