@@ -20,6 +20,7 @@ hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
 pytest_plugins = [
+    "tests.servers.ordinary",
     "tests.servers.postgres",
     "tests.servers.rabbitmq",
     "tests.servers.redis",
