@@ -20,7 +20,9 @@ hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
 pytest_plugins = [
+    # The one that another imports comes before it.
     "tests.servers.ordinary",
+    "tests.servers.embedded",
     "tests.servers.postgres",
     "tests.servers.rabbitmq",
     "tests.servers.redis",

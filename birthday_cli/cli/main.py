@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -55,6 +56,8 @@ def options(
 
 def main() -> None:
     """Run the program. Whatever goes wrong is one line on stderr and an exit code."""
+    # By default SIGTERM ends a process where it stands; this lets it put things away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
     except BdayschedError as problem:

@@ -34,12 +34,11 @@ _SETTINGS = {
     "port": "5432",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # Shared memory of the POSIX kind stays in /dev/shm when a server is killed.
-    "dynamic_shared_memory_type": "mmap",
     "log_checkpoints": "off",
     "jit": "off",
 }
-_PATIENCE = 60.0
+# A postmaster whose postmaster.pid was lost notices, and ends, within a minute.
+_PATIENCE = 90.0
 _PG_CTL_PATIENCE = "600"
 _LOG_LIMIT = 1_000_000
 # What the processes of a killed postmaster cause until they have noticed.
@@ -173,6 +172,8 @@ class Cluster:
             account.own(unfinished)
             command = ["-D", unfinished.name, "-U", "postgres", "-E", "UTF8", "--locale=C"]
             command += ["--data-checksums", "--auth=trust", "--no-instructions"]
+            # Of the usual kind, some stays in /dev/shm when the server or initdb is killed.
+            command += ["--set", "dynamic_shared_memory_type=mmap"]
             done = account.run(
                 [binaries / "initdb", *command], self.root, lock=lock, interrupted=end_group
             )

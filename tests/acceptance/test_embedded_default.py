@@ -104,6 +104,23 @@ async def test_commands_and_worker_share_one_server(folder: Path, receiver: Rece
     assert not servers(folder)
 
 
+async def test_a_command_that_is_told_to_end_stops_its_server(folder: Path) -> None:
+    program = Program({"DATABASE_URL": f"embedded:{folder / 'data'}"})
+    assert (await program.run("migrate")).code == 0
+    staying = await program.start("schedule", "--every", "60s")
+    assert staying.stderr
+    assert (await staying.stderr.readline()).startswith(b"planned")
+    demo = await program.start("demo", "--users", "5000", TMPDIR=str(folder))
+    assert demo.stderr
+    assert (await demo.stderr.readline()).startswith(b"migrate")
+    assert servers(folder)
+    for process, code in ((demo, 143), (staying, 0)):
+        process.terminate()
+        assert (await end(process)).code == code
+    assert not servers(folder)
+    assert os.listdir(folder) == ["data"]
+
+
 def _parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
