@@ -14,7 +14,7 @@ from birthday_cli.errors import ExitCode
 if TYPE_CHECKING:
     from birthday_cli.pipeline.demo import Report
 
-_COLUMNS = ("zone", "users", "planned", "delivered", "on_time", "first_at", "last_at")
+_COLUMNS = ("zone", "users", "planned", "delivered", "on_time", "sent_at")
 
 
 def register(app: typer.Typer) -> None:
@@ -54,14 +54,11 @@ def _show(report: Report) -> None:
             zone.planned,
             zone.delivered,
             zone.on_time,
-            zone.first_sent,
-            zone.last_sent,
+            _sent_at(zone.first_sent, zone.last_sent),
         )
         for zone in report.zones
     ]
-    output.print_table(
-        _COLUMNS, rows, title=f"{report.day:%d %B %Y}, sent by each zone's own clocks"
-    )
+    output.print_table(_COLUMNS, rows, title=f"{report.day:%d %B %Y}, by each zone's own clocks")
     planned, delivered, on_time = (
         sum(getattr(zone, name) for zone in report.zones)
         for name in ("planned", "delivered", "on_time")
@@ -70,3 +67,7 @@ def _show(report: Report) -> None:
     print(f"{users} users in {len(report.zones)} zones")
     print(f"planned {planned}, delivered {delivered}, on time {on_time}")
     print(f"received {report.received}, duplicates {report.duplicates}")
+
+
+def _sent_at(first: str | None, last: str | None) -> str | None:
+    return first if first == last else f"{first} to {last}"
