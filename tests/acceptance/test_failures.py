@@ -13,7 +13,7 @@ import pytest
 
 from birthday_cli.db.locks import Lock
 from birthday_cli.db.queries import query as sql
-from tests.acceptance.conftest import PROGRAM, Program, read, write
+from tests.acceptance.conftest import PROGRAM, Program, end, read, write
 from tests.facts import NOW, add_message, add_user
 
 NEED_DATABASE = [
@@ -227,6 +227,30 @@ async def test_an_unexpected_error_is_one_line_and_debug_shows_where(program: Pr
     process = await program.start("status", BDAYSCHED_DEBUG="1")
     _, err = await process.communicate()
     assert b"Traceback" in err
+
+
+async def test_users_come_from_standard_input_too(program: Program) -> None:
+    write("people.csv", "first_name,last_name,email,timezone\nA,B,a@example.com,UTC\nC\n")
+    process = await asyncio.create_subprocess_shell(
+        "cat people.csv | bdaysched users import - --json",
+        env={**program.environment, "PATH": f"{PROGRAM.parent}:/usr/bin:/bin"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    ended = await end(process)
+    assert ended.code == 1
+    assert json.loads(ended.out)["added"] == 1
+    assert ended.err == "line 3: 1 columns where the header has 4\n"
+
+
+async def test_a_scheduler_that_stays_does_not_give_up(away: Program) -> None:
+    staying = await away.start("schedule", "--every", "1s")
+    assert staying.stderr
+    for _ in range(2):
+        line = await asyncio.wait_for(staying.stderr.readline(), 60)
+        assert line.startswith(b"bdaysched: cannot reach the database")
+    staying.terminate()
+    assert await asyncio.wait_for(staying.wait(), 60) == 0
 
 
 async def test_a_reader_that_goes_away_is_no_failure(program: Program) -> None:
