@@ -68,7 +68,7 @@ def test_only_the_rabbitmq_broker_imports_pika() -> None:
         for path in FILES
         if any(name.split(".")[0] == "pika" for name in _imports(path))
     }
-    assert users == {"brokers/rabbitmq.py"}
+    assert users == {"brokers/rabbitmq.py", "brokers/rabbitmq_link.py"}
 
 
 def test_the_domain_reads_no_clock_and_does_no_io() -> None:
