@@ -87,7 +87,7 @@ def _show(done: Scheduled, dry_run: bool, as_json: bool) -> None:
     if done.recovered:
         parts.append(
             f"recovered {done.recovered.taken_back + done.recovered.requeued},"
-            f" expired {done.recovered.expired}"
+            f" failed {done.recovered.expired + done.recovered.withdrawn}"
         )
     if done.dispatched:
         parts.append(f"queued {done.dispatched.queued}")

@@ -187,6 +187,14 @@ async def fail_expired(connection: AsyncConnection, now: datetime, since: dateti
     return cursor.rowcount
 
 
+async def fail_withdrawn(connection: AsyncConnection, now: datetime, since: datetime) -> int:
+    """Fail what is due after since and by now for deleted users; return how many those were."""
+    cursor = await connection.execute(
+        query("messages/fail_withdrawn"), {"now": now, "since": since}
+    )
+    return cursor.rowcount
+
+
 async def take_back_expired_leases(
     connection: AsyncConnection, now: datetime, max_attempts: int
 ) -> list[Status]:

@@ -15,9 +15,13 @@ from birthday_cli.pipeline.dispatch import LOOK_BACK
 
 @dataclass(frozen=True)
 class Recovered:
-    """How many messages failed as expired, were taken back from dead workers, or queued anew."""
+    """How many messages failed, were taken back from dead workers, or are to be queued anew.
+
+    `expired` were too late, or had no attempt left; the users of `withdrawn` were deleted.
+    """
 
     expired: int
+    withdrawn: int
     taken_back: int
     requeued: int
 
@@ -32,9 +36,15 @@ async def recover(
     """
     ended = await messages.take_back_expired_leases(connection, now, settings.worker_max_attempts)
     expired = await messages.fail_expired(connection, now, now - LOOK_BACK)
+    withdrawn = await messages.fail_withdrawn(connection, now, now - LOOK_BACK)
     age = timedelta(seconds=settings.recover_queued_after)
     queued, stuck = await messages.stuck_queued(connection, age)
     requeued = 0
     if stuck and (await broker.depth()).ready < queued:
         requeued = await messages.requeue_stuck(connection, age)
-    return Recovered(expired + ended.count(Status.FAILED), ended.count(Status.RETRYING), requeued)
+    return Recovered(
+        expired=expired + ended.count(Status.FAILED),
+        withdrawn=withdrawn,
+        taken_back=ended.count(Status.RETRYING),
+        requeued=requeued,
+    )

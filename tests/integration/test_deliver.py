@@ -200,6 +200,18 @@ async def test_what_is_not_ours_to_send_is_not_sent(
     assert statuses(connection) == {columns["status"]: 1}
 
 
+async def test_nothing_is_sent_to_a_user_who_was_deleted_meanwhile(
+    worker_settings: Settings,
+    brokers: Brokers,
+    connection: psycopg.Connection,
+    receiver: Receiver,
+) -> None:
+    queued(connection, brokers)
+    connection.execute("UPDATE users SET deleted_at = now()")
+    assert await run(worker_settings) == Delivered(skipped=1)
+    assert receiver.received == []
+
+
 async def test_a_reference_that_is_faster_than_its_queued_mark_is_sent(
     worker_settings: Settings, brokers: Brokers, connection: psycopg.Connection
 ) -> None:

@@ -120,7 +120,7 @@ async def test_a_dead_workers_messages_come_back_with_their_claim_fenced_off(
         "UPDATE message_logs SET lease_expires_at = now() + '1 h' WHERE id = %s", (alive.id,)
     )
     assert await run_recover(settings, MemoryQueue()) == Recovered(
-        expired=2, taken_back=1, requeued=0
+        expired=2, withdrawn=0, taken_back=1, requeued=0
     )
     assert column(connection, "status", dead) == "RETRYING"
     assert column(connection, "retry_count", dead) == 1
@@ -144,6 +144,24 @@ async def test_what_is_too_late_by_the_users_day_fails_and_says_so(
         assert column(connection, "status", reference) == "FAILED"
         assert column(connection, "error_message", reference).startswith("expired")
     assert column(connection, "status", fine) == status
+
+
+@pytest.mark.parametrize("status", ["SCHEDULED", "RETRYING"])
+async def test_nothing_is_sent_to_a_user_who_was_deleted(
+    settings: Settings, connection: psycopg.Connection, status: str
+) -> None:
+    gone, there = add_message(connection, status=status), add_message(connection, status=status)
+    coming = add_message(connection, NOW + HOUR)
+    for reference in (gone, coming):
+        connection.execute(
+            "UPDATE users SET deleted_at = now() WHERE id = %s",
+            (column(connection, "user_id", reference),),
+        )
+    assert (await run_recover(settings, MemoryQueue())).withdrawn == 1
+    assert column(connection, "status", gone) == "FAILED"
+    assert column(connection, "error_message", gone) == "withdrawn: the user was deleted"
+    assert column(connection, "status", there) == status
+    assert column(connection, "status", coming) == "SCHEDULED"
 
 
 async def test_a_reference_that_the_broker_lost_is_queued_anew(
