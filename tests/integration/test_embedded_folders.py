@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import signal
 import stat
 import subprocess
@@ -19,11 +18,14 @@ from birthday_cli.db import embedded
 from birthday_cli.db.embedded_process import installation
 from birthday_cli.errors import DatabaseUnreachable, ExitCode
 from tests.servers.embedded import (
+    ROOT,
     USE,
     Join,
     appearance,
     ask,
     both_accounts,
+    copy,
+    may_use_namespaces,
     processes_in,
     recorded_pid,
 )
@@ -58,8 +60,7 @@ def test_any_path_will_do_and_nothing_is_left_outside_of_it(
 def test_a_socket_in_a_folder_open_to_others_is_not_believed(
     person: Person, used: Path, place: Path, join: Join
 ) -> None:
-    other = place / "other"
-    shutil.copytree(used, other)
+    other = copy(used, place / "other")
     user = join(person, other)
     user.conninfo()
     # As if someone had put a server where a short folder had been before a crash.
@@ -83,7 +84,8 @@ def test_folders_above_and_accounts_stay_as_they_are(
     root.mkdir(parents=True)
     for folder in (home, root.parent, root):
         os.chown(folder, person.uid, person.gid)
-    home.chmod(0o700)
+    # Where root's server has to run as `nobody`, it could not get through.
+    home.chmod(0o711 if ROOT and not may_use_namespaces() else 0o700)
     accounts = Path("/etc/passwd").read_bytes()
     before = appearance(root, *root.parents)
     user = join(person, root)

@@ -118,13 +118,9 @@ def template() -> Iterator[Path]:
 @pytest.fixture
 def used(template: Path, person: Person, place: Path) -> Path:
     """A directory of the person's with a database in it."""
-    root = shutil.copytree(template, place / "db")
-    for path in (root, *root.rglob("*")):
-        # Where root's server runs as `nobody`, the data are that account's.
-        made = (template / path.relative_to(root)).stat()
-        if person.uid == os.geteuid():
-            os.chown(path, made.st_uid, made.st_gid)
-        else:
+    root = copy(template, place / "db")
+    if person.uid != os.geteuid():
+        for path in (root, *root.rglob("*")):
             os.chown(path, person.uid, person.gid)
     return root
 
@@ -142,6 +138,21 @@ def join(place: Path) -> Iterator[Join]:
             return User(process, root or place)
 
         yield start
+
+
+def may_use_namespaces() -> bool:
+    """Return whether root may run its server as itself without its powers; containers forbid it."""
+    tried = subprocess.run(["unshare", "--user", "true"], capture_output=True, check=False)
+    return tried.returncode == 0
+
+
+def copy(source: Path, target: Path) -> Path:
+    """Copy a directory with its owners: where root's server runs as `nobody`, the data are its."""
+    shutil.copytree(source, target)
+    for path in (target, *target.rglob("*")):
+        made = (source / path.relative_to(target)).stat()
+        os.chown(path, made.st_uid, made.st_gid)
+    return target
 
 
 @contextmanager
