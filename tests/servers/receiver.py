@@ -71,8 +71,8 @@ class Receiver:
         return Counter(request.key for request in self.received)
 
     async def wait_for(self, count: int) -> None:
-        """Return when count requests have come."""
-        async with self._arrival:
+        """Return when count requests have come. Two minutes are a hang."""
+        async with asyncio.timeout(120), self._arrival:
             await self._arrival.wait_for(lambda: len(self.received) >= count)
 
     async def start(self) -> None:
