@@ -1,4 +1,4 @@
-"""Commands over the users: seed, users import."""
+"""Commands over the users: seed, and users add, import, export, list, delete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from birthday_cli import config
 from birthday_cli.cli import options, output
-from birthday_cli.cli.options import AsJson, DryRun
+from birthday_cli.cli.options import AsJson, DryRun, Yes
 from birthday_cli.domain.profile import Profile
 from birthday_cli.errors import ExitCode, UsageError
 
@@ -19,13 +19,19 @@ if TYPE_CHECKING:
     from birthday_cli.pipeline.people import Rejected
 
 _SHOWN = 20
-users = typer.Typer(help="The users: import them.", no_args_is_help=True)
+users = typer.Typer(
+    help="The users: add, import, export, list and delete them.", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(seed)
+    users.command("add")(add_user)
     users.command("import")(import_users)
+    users.command("export")(export_users)
+    users.command("list")(list_users)
+    users.command("delete")(delete_user)
     app.add_typer(users, name="users")
 
 
@@ -96,6 +102,109 @@ def import_users(
         )
     if done.rejected:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def add_user(
+    email: Annotated[str, typer.Option(help="Tells users apart.")],
+    first_name: Annotated[str, typer.Option()],
+    last_name: Annotated[str, typer.Option()],
+    timezone: Annotated[str, typer.Option(help="An IANA name, such as Asia/Tokyo.")],
+    birthday: Annotated[str, typer.Option(help="MM-DD.")] = "",
+    anniversary: Annotated[str, typer.Option(help="MM-DD.")] = "",
+    city: Annotated[str, typer.Option()] = "",
+    country: Annotated[str, typer.Option()] = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add one user.
+
+    Example: bdaysched users add --email ada@example.com --first-name Ada --last-name Lovelace
+    --timezone Europe/London --birthday 12-10
+    """
+    from birthday_cli.pipeline import people
+
+    fields = {
+        "first_name": first_name,
+        "last_name": last_name,
+        "email": email,
+        "timezone": timezone,
+        "birthday_date": birthday,
+        "anniversary_date": anniversary,
+        "location_city": city,
+        "location_country": country,
+    }
+    user_id = people.add(options.settings(), fields, dry_run)
+    if as_json:
+        output.print_json({"dry_run": dry_run, "id": user_id})
+    else:
+        output.tell(f"{'would add' if dry_run else 'added'} {email}")
+
+
+def export_users(
+    file: Annotated[Path, typer.Argument(help="A new CSV file; standard output without it.")] = (
+        Path("-")
+    ),
+) -> None:
+    """Write all users as CSV, which users import reads again.
+
+    Example: bdaysched users export people.csv
+    """
+    from birthday_cli.pipeline import people
+
+    if str(file) == "-":
+        people.export(options.settings(), sys.stdout.buffer)
+        return
+    try:
+        target = file.open("xb")
+    except FileExistsError as problem:
+        raise UsageError(f"{file} is there already: name a new file") from problem
+    except OSError as problem:
+        raise UsageError(f"{file} cannot be written: {problem.strerror}") from problem
+    with target:
+        people.export(options.settings(), target)
+
+
+def list_users(
+    text: Annotated[str, typer.Argument(help="A part of a name or e-mail.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="The most to show.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Show users, all or those with a text in their name or e-mail.
+
+    Example: bdaysched users list lovelace
+    """
+    from birthday_cli.pipeline import people
+
+    found = people.search(options.settings(), text, limit)
+    if as_json:
+        output.print_json(found)
+        return
+    output.print_table(("email", "name", "timezone", "birthday", "anniversary", "city"), found)
+    if len(found) == limit:
+        output.tell(f"the first {limit}; --limit shows more")
+
+
+def delete_user(
+    who: Annotated[str, typer.Argument(metavar="USER", help="The e-mail or the id.")],
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a user; the record stays, and nothing that is not under way is sent any more.
+
+    Example: bdaysched users delete ada@example.com
+    """
+    from birthday_cli.pipeline import people
+
+    settings = options.settings()
+    found = people.find(settings, who)
+    if not dry_run:
+        options.confirm(f"Delete {found.first_name} {found.last_name} <{found.email}>?", yes)
+        people.delete(settings, found.id)
+    if as_json:
+        output.print_json({"dry_run": dry_run, "deleted": found})
+    else:
+        output.tell(f"{'would delete' if dry_run else 'deleted'} {found.email}")
 
 
 class _Rejections:

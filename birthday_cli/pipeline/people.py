@@ -1,18 +1,20 @@
-"""The users: import them from CSV."""
+"""The users: add, import, export, list and delete them."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple, TextIO
+from typing import BinaryIO, NamedTuple, TextIO
+from uuid import UUID
 
 from birthday_cli.config import Settings
 from birthday_cli.db import users
 from birthday_cli.db.connect import connect
+from birthday_cli.db.users import Found, Listed
 from birthday_cli.domain.user import COLUMNS, REQUIRED, User, parse
-from birthday_cli.errors import UsageError
+from birthday_cli.errors import BdayschedError, UsageError
 
 _BATCH = 10_000
 
@@ -60,6 +62,55 @@ def import_csv(
             imported.changed += changed
             imported.unchanged += len(batch) - added - changed
     return imported
+
+
+def add(settings: Settings, fields: Mapping[str, str], dry_run: bool = False) -> UUID | None:
+    """Add one user, checked as a line of CSV would be; return the id, None for a dry run.
+
+    Raises UsageError for a wrong value, BdayschedError when the e-mail is taken.
+    """
+    try:
+        user = parse(fields)
+    except ValueError as problem:
+        raise UsageError(str(problem)) from problem
+    with (
+        connect(settings, "bdaysched users add") as connection,
+        connection.transaction(force_rollback=dry_run),
+    ):
+        user_id = users.add(connection, user)
+    if user_id is None:
+        raise BdayschedError(
+            f"{user.email} is there already: change it with `bdaysched users import`"
+        )
+    return None if dry_run else user_id
+
+
+def export(settings: Settings, target: BinaryIO) -> None:
+    """Write every user who is not deleted to target, as CSV that `import_csv` reads."""
+    with connect(settings, "bdaysched users export") as connection:
+        for piece in users.export(connection):
+            target.write(piece)
+
+
+def search(settings: Settings, text: str, limit: int) -> list[Listed]:
+    """Return up to limit users whose name or e-mail holds text."""
+    with connect(settings, "bdaysched users list") as connection:
+        return users.search(connection, text, limit)
+
+
+def find(settings: Settings, who: str) -> Found:
+    """Return the user with that e-mail or id; BdayschedError if there is none."""
+    with connect(settings, "bdaysched users") as connection:
+        found = users.find(connection, who)
+    if not found:
+        raise BdayschedError(f"there is no user {who!r}: see `bdaysched users list`")
+    return found
+
+
+def delete(settings: Settings, user_id: UUID) -> None:
+    """Delete a user softly; messages that are not under way are not sent any more."""
+    with connect(settings, "bdaysched users delete") as connection:
+        users.delete(connection, user_id)
 
 
 def _accepted(
