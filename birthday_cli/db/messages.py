@@ -41,6 +41,17 @@ class Result(NamedTuple):
     error: str | None
 
 
+class Previewed(NamedTuple):
+    """A message that somebody is to get."""
+
+    message_type: str
+    delivery_date: date
+    scheduled_send_time: datetime
+    timezone: str
+    email: str
+    message: str
+
+
 class PastMessage(NamedTuple):
     """A sample of what was sent, or not, on a day gone by."""
 
@@ -74,17 +85,36 @@ def plan(
         date_column=sql.Identifier(message_type.date_column),
         message_content=_composed(message_type.template),
     )
+    return connection.execute(statement, _columns(calendar)).rowcount
+
+
+def preview(
+    connection: Connection,
+    message_type: MessageType,
+    calendar: Sequence[CalendarLine],
+    user_id: UUID | None,
+) -> list[Previewed]:
+    """Return the messages that calendar calls for, of one user or of all, in their order."""
+    statement = compose(
+        "messages/preview",
+        date_column=sql.Identifier(message_type.date_column),
+        message_content=_composed(message_type.template),
+    )
+    rows: list[Any] = connection.execute(
+        statement, {**_columns(calendar), "user_id": user_id}
+    ).fetchall()
+    return [Previewed(message_type.name, *row) for row in rows]
+
+
+def _columns(calendar: Sequence[CalendarLine]) -> dict[str, Any]:
     dates, month_days, timezones, send_times, expires_ats = zip(*calendar, strict=True)
-    return connection.execute(
-        statement,
-        {
-            "delivery_dates": list(dates),
-            "month_days": list(month_days),
-            "timezones": list(timezones),
-            "scheduled_send_times": list(send_times),
-            "expires_ats": list(expires_ats),
-        },
-    ).rowcount
+    return {
+        "delivery_dates": list(dates),
+        "month_days": list(month_days),
+        "timezones": list(timezones),
+        "scheduled_send_times": list(send_times),
+        "expires_ats": list(expires_ats),
+    }
 
 
 def insert_history(connection: Connection, past: Sequence[PastMessage]) -> int:

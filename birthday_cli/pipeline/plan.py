@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
 from birthday_cli.config import Settings
 from birthday_cli.db import messages, partitions
 from birthday_cli.db.connect import Connection
-from birthday_cli.db.messages import CalendarLine
+from birthday_cli.db.messages import CalendarLine, Previewed
 from birthday_cli.domain import send_time, zones
 from birthday_cli.domain.message_types import MESSAGE_TYPES, MessageType
 from birthday_cli.domain.month_day import LeapRule, celebrated_on
@@ -35,7 +36,12 @@ def plan(
     with connection.transaction(force_rollback=dry_run):
         months = {partition.month for partition in partitions.existing(connection, "message_logs")}
         for message_type in MESSAGE_TYPES:
-            calendar = _calendar(connection, message_type, now, horizon, leap_rule)
+            calendar = [
+                line
+                for line in _calendar(connection, message_type, _dates(now, horizon), leap_rule)
+                if line.scheduled_send_time <= now + horizon
+                and line.delivery_date >= send_time.local_day(now, zones.load(line.timezone))
+            ]
             _require_months(calendar, months, now)
             counts[message_type.name] = (
                 messages.plan(connection, message_type, calendar) if calendar else 0
@@ -53,26 +59,32 @@ def leap_rule_of(settings: Settings) -> LeapRule:
         ) from problem
 
 
-def _calendar(
+def preview(
     connection: Connection,
-    message_type: MessageType,
-    now: datetime,
-    horizon: timedelta,
+    first: date,
+    days: int,
     leap_rule: LeapRule,
+    user_id: UUID | None = None,
+) -> list[Previewed]:
+    """Return who is to get what on so many local dates from first on, in the order of sending."""
+    dates = [first + timedelta(days=count) for count in range(days)]
+    found: list[Previewed] = []
+    for message_type in MESSAGE_TYPES:
+        if calendar := _calendar(connection, message_type, dates, leap_rule):
+            found += messages.preview(connection, message_type, calendar, user_id)
+    return sorted(found, key=lambda message: (message.scheduled_send_time, message.email))
+
+
+def _calendar(
+    connection: Connection, message_type: MessageType, dates: list[date], leap_rule: LeapRule
 ) -> list[CalendarLine]:
-    dates = _dates(now, horizon)
     month_days = {day: celebrated_on(day, leap_rule) for day in dates}
-    names = messages.due_zones(
-        connection, message_type, [found for days in month_days.values() for found in days]
-    )
+    wanted = sorted({found for days in month_days.values() for found in days})
     lines = []
-    for name in names:
+    for name in messages.due_zones(connection, message_type, wanted):
         zone = zones.load(name)
-        today = send_time.local_day(now, zone)
         for day in dates:
             send_at = send_time.instant(day, message_type.send_at, zone)
-            if day < today or send_at > now + horizon:
-                continue
             expires_at = send_time.end_of_local_day(send_at, zone)
             lines += [
                 CalendarLine(day, month_day, name, send_at, expires_at)

@@ -160,6 +160,7 @@ async def test_some_deliveries_failed(program: Program, database: str) -> None:
         (["run-worker"], {"DELIVERY_URL": "ftp://x"}, "DELIVERY_URL='ftp://x'"),
         (["run-worker"], {"DELIVERY_URL": ""}, "DELIVERY_URL is not set"),
         (["monitor", "weather"], {}, "partitions"),
+        (["preview", "--date", "30-02"], {}, "--date '30-02'"),
         (["users", "import", "nowhere.csv"], {}, "nowhere.csv cannot be read"),
         (["drop-partitions", "0"], {"BDAYSCHED_NOW": "2040-01-01T00:00Z"}, "--yes"),
     ],

@@ -26,6 +26,7 @@ COMMANDS = [
     ["schedule"],
     ["run-worker"],
     ["monitor"],
+    ["preview"],
     ["status"],
 ]
 HEAVY = {"psycopg", "psycopg_pool", "pika", "aiohttp", "aiosmtplib", "redis", "asyncio", "dateutil"}
