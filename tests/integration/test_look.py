@@ -101,7 +101,7 @@ def test_a_preview_is_what_planning_does(
     tomorrow = NOW + timedelta(days=1)
     for zone in ("Pacific/Kiritimati", "Asia/Kathmandu", "Pacific/Pago_Pago"):
         add_user(connection, zone, f"{tomorrow:%m-%d}", f"{tomorrow:%m-%d}", email=f"{zone}@x")
-    gone = add_user(connection, "UTC", f"{tomorrow:%m-%d}")
+    gone = add_user(connection, "Asia/Kathmandu", f"{tomorrow:%m-%d}")
     connection.execute("UPDATE users SET deleted_at = now() WHERE id = %s", (gone,))
     add_user(connection, "UTC", f"{tomorrow + timedelta(days=1):%m-%d}")
     found = look.preview(settings, tomorrow.date(), 1, None)
