@@ -120,9 +120,9 @@ def preview(
         output.print_json(found)
         return
     rows = [
-        (message.email, message.scheduled_send_time, message.timezone, message.message)
+        (message.scheduled_send_time, message.timezone, message.email, message.message_type)
         for message in found[:limit]
     ]
-    output.print_table(("email", "send_time", "timezone", "message"), rows)
+    output.print_table(("send_time", "timezone", "email", "type"), rows)
     if len(found) > limit:
         output.tell(f"{limit} of {len(found)}; --limit shows more")

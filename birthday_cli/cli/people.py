@@ -179,7 +179,7 @@ def list_users(
     if as_json:
         output.print_json(found)
         return
-    output.print_table(("email", "name", "timezone", "birthday", "anniversary", "city"), found)
+    output.print_table(("email", "name", "timezone", "birthday", "anniversary"), found)
     if len(found) == limit:
         output.tell(f"the first {limit}; --limit shows more")
 

@@ -42,7 +42,6 @@ class Listed(NamedTuple):
     timezone: str
     birthday: str | None
     anniversary: str | None
-    city: str | None
 
 
 class Found(NamedTuple):
