@@ -89,7 +89,12 @@ def print_table(
     from rich.text import Text
 
     table = Table(
-        title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, show_edge=False
+        title=title,
+        title_justify="left",
+        title_style="",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
     )
     materialised = [list(row) for row in rows]
     for index, column in enumerate(columns):
