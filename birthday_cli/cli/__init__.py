@@ -1,5 +1,6 @@
 """The command line: parse, call one use case, show what it returns.
 
-Drivers and use cases are imported inside the commands, because cron starts the program every minute
-and `--help` needs none of them.
+Cron starts the program every minute. So drivers and use cases are imported inside the commands, and
+modules with commands do without `from __future__ import annotations`: Typer would evaluate each
+annotation again and again.
 """

@@ -1,12 +1,9 @@
 """The command demo."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from birthday_cli import config
 from birthday_cli.cli import options, output
 from birthday_cli.cli.options import AsJson
 from birthday_cli.errors import ExitCode
@@ -34,7 +31,7 @@ def demo(
     from birthday_cli.pipeline.demo import demo
 
     settings = options.settings()
-    today = config.clock(settings).now().date()
+    today = options.clock(settings).now().date()
     report = demo(settings, today, users, keep, output.tell)
     if as_json:
         output.print_json(report)
@@ -46,7 +43,7 @@ def demo(
         raise typer.Exit(ExitCode.DELIVERIES_FAILED)
 
 
-def _show(report: Report) -> None:
+def _show(report: "Report") -> None:
     rows = [
         (
             zone.timezone,

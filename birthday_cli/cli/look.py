@@ -1,13 +1,10 @@
 """The commands that show how things are: status, monitor."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from birthday_cli import config
 from birthday_cli.cli import options, output
 from birthday_cli.cli.options import AsJson
 from birthday_cli.errors import UsageError
@@ -31,7 +28,7 @@ def status(as_json: AsJson = False) -> None:
     from birthday_cli.pipeline import look
 
     settings = options.settings()
-    now = config.clock(settings).now()
+    now = options.clock(settings).now()
     found = look.status(settings, now)
     if as_json:
         output.print_json(found)
@@ -54,7 +51,7 @@ def status(as_json: AsJson = False) -> None:
     )
 
 
-def _schema(found: Status) -> str:
+def _schema(found: "Status") -> str:
     if not found.pending_migrations:
         return f"version {found.schema}, up to date"
     waiting = ", ".join(found.pending_migrations)
@@ -112,7 +109,7 @@ def preview(
 
     settings = options.settings()
     try:
-        day = date.fromisoformat(first) if first else config.clock(settings).now().date()
+        day = date.fromisoformat(first) if first else options.clock(settings).now().date()
     except ValueError as problem:
         raise UsageError(f"--date {first!r} is not a date: write it like 2027-02-28") from problem
     found = look.preview(settings, day, days, user)

@@ -1,7 +1,5 @@
 """The program `bdaysched`: its commands, and how every one of them ends."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

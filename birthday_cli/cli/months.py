@@ -1,12 +1,9 @@
 """Commands over the monthly partitions."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from birthday_cli import config
 from birthday_cli.cli import options, output
 from birthday_cli.cli.options import AsJson, DryRun, Yes
 
@@ -32,7 +29,7 @@ def create_partitions(
     from birthday_cli.pipeline import retain
 
     settings = options.settings()
-    created = retain.create(settings, config.clock(settings).now(), months, dry_run)
+    created = retain.create(settings, options.clock(settings).now(), months, dry_run)
     if as_json:
         output.print_json({"dry_run": dry_run, "created": created})
         return
@@ -60,7 +57,7 @@ def drop_partitions(
     from birthday_cli.pipeline import retain
 
     settings = options.settings()
-    now = config.clock(settings).now()
+    now = options.clock(settings).now()
     doomed = retain.expired(settings, now, months)
     if doomed and not dry_run:
         for month in doomed:
@@ -81,6 +78,6 @@ def _summary(rows: dict[str, int]) -> str:
     return ", ".join(f"{count:,} {status}" for status, count in rows.items()) or "empty"
 
 
-def _lost(doomed: list[Expired]) -> str:
+def _lost(doomed: "list[Expired]") -> str:
     rows = sum(sum(month.rows.values()) for month in doomed)
     return f"{len(doomed)} partitions with {rows:,} messages"

@@ -1,7 +1,5 @@
 """Commands over the users: seed, and users add, import, export, list, delete."""
 
-from __future__ import annotations
-
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from birthday_cli import config
 from birthday_cli.cli import options, output
 from birthday_cli.cli.options import AsJson, DryRun, Yes
 from birthday_cli.domain.profile import Profile
@@ -53,7 +50,7 @@ def seed(
     from birthday_cli.pipeline.seed import seed
 
     settings = options.settings()
-    now = config.clock(settings).now()
+    now = options.clock(settings).now()
     celebrating = just_past_nine(now) if due or profile is Profile.BURST else None
     done = seed(settings, now, count, random_seed, profile, celebrating, dry_run)
     if as_json:
@@ -216,7 +213,7 @@ class _Rejections:
         self.count = 0
         self._writer = csv.writer(file) if file else None
 
-    def __call__(self, rejected: Rejected) -> None:
+    def __call__(self, rejected: "Rejected") -> None:
         self.count += 1
         if self.count <= _SHOWN:
             output.tell(f"line {rejected.line}: {rejected.reason}")

@@ -1,12 +1,9 @@
 """Commands over the schema: migrate."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
 
-from birthday_cli import config
 from birthday_cli.cli import options, output
 from birthday_cli.cli.options import AsJson, DryRun
 
@@ -30,7 +27,7 @@ def migrate(
     from birthday_cli.pipeline.migrate import migrate
 
     settings = options.settings()
-    now = config.clock(settings).now()
+    now = options.clock(settings).now()
     done = migrate(settings, now, options.seconds("--wait", wait), dry_run)
     if as_json:
         output.print_json(done)

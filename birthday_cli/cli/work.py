@@ -1,14 +1,11 @@
 """The commands that move messages: schedule, run-worker."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from birthday_cli import config
 from birthday_cli.cli import options, output
 from birthday_cli.cli.options import AsJson, DryRun
 from birthday_cli.errors import BdayschedError, ExitCode, redact
@@ -50,7 +47,7 @@ def schedule(
     settings = options.settings(
         schedule_horizon=options.seconds("--horizon", horizon) if horizon else None
     )
-    clock = config.clock(settings)
+    clock = options.clock(settings)
     patience = options.seconds("--wait", wait)
     chosen = {Step.PLAN: plan, Step.DISPATCH: dispatch, Step.RECOVER: recover}
     steps = frozenset(step for step, wanted in chosen.items() if wanted) or ALL_STEPS
@@ -76,7 +73,7 @@ def schedule(
         stop.wait(interval)
 
 
-def _show(done: Scheduled, dry_run: bool, as_json: bool) -> None:
+def _show(done: "Scheduled", dry_run: bool, as_json: bool) -> None:
     if as_json:
         output.print_json(done)
         return
@@ -121,7 +118,7 @@ def run_worker(
         f"delivering from {redact(settings.broker_url)} to"
         f" {redact(settings.delivery_url) or '(DELIVERY_URL is not set)'}"
     )
-    done = work(settings, config.clock(settings), until_empty)
+    done = work(settings, options.clock(settings), until_empty)
     if as_json:
         output.print_json(done)
     else:
