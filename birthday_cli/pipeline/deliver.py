@@ -114,7 +114,7 @@ class Worker:
         while not self._stop.is_set():
             try:
                 async with connect_broker(self._settings, self._conninfo) as broker:
-                    connected = True
+                    connected, pause = True, _FIRST_PAUSE
                     await broker.consume(self._settings.worker_prefetch)
                     await self._claim_from(broker, until_empty)
                     await broker.stop_consuming()
