@@ -1,4 +1,4 @@
-"""The commands that show how things are: status, monitor."""
+"""The commands that show how things are, and will be: status, monitor, preview."""
 
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
