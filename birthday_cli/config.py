@@ -12,6 +12,8 @@ from typing import Any
 
 from birthday_cli.errors import UsageError
 
+_MAY_BE_ZERO = {"MAX_LATENESS"}
+
 
 def _setting(default: Any, help_text: str) -> Any:
     return field(default=default, metadata={"help": help_text})
@@ -39,6 +41,13 @@ class Settings:
     broker_queue: str = _setting("birthday.messages", "name of the queue, and start of its family")
     broker_delivery_limit: int = _setting(20, "redeliveries before a reference is dead-lettered")
     schedule_horizon: float = _setting(172_800.0, "how far ahead messages are planned")
+    message_types: str = _setting("", "file that declares the types; without it, our own")
+    max_lateness: float = _setting(
+        0.0, "too late after this; `0` means when the user's day is over"
+    )
+    quiet_hours: str = _setting(
+        "00:00-08:00", "nothing is sent then, by the user's clock; or `off`"
+    )
     leap_day: str = _setting("feb-28", "29 February in common years: `feb-28`, `mar-1` or `skip`")
     worker_concurrency: int = _setting(64, "requests under way at once in one worker")
     worker_prefetch: int = _setting(400, "references that a worker holds unacknowledged")
@@ -116,7 +125,7 @@ def _parse(name: str, raw: str, kind: type) -> Any:
     except ValueError as problem:
         wanted = "a whole number" if kind is int else "a time such as 90s, 15m, 48h or 7d"
         raise UsageError(f"{name}={raw!r} is not {wanted}") from problem
-    if value <= 0:
+    if value < 0 or (value == 0 and name not in _MAY_BE_ZERO):
         raise UsageError(f"{name}={raw!r} must be greater than 0")
     return value
 

@@ -8,10 +8,13 @@ from uuid import UUID
 
 import psycopg
 
+from birthday_cli.config import Settings
+from birthday_cli.domain import rules
 from birthday_cli.domain.message import Reference
 
 # A morning in the month that the migrated template certainly has.
 NOW = datetime.now(UTC).replace(day=15, hour=12, minute=0, second=0, microsecond=0)
+RULES = rules.of(Settings())
 
 
 def add_user(

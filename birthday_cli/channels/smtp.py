@@ -20,8 +20,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from birthday_cli.channels.base import Channel
 from birthday_cli.channels.text import one_line, recorded
 from birthday_cli.config import Settings
+from birthday_cli.domain import message_types
 from birthday_cli.domain.message import Message
-from birthday_cli.domain.message_types import MESSAGE_TYPES
 from birthday_cli.domain.retry import Outcome, OutcomeClass
 from birthday_cli.errors import UsageError
 
@@ -32,7 +32,6 @@ except ImportError as problem:
         "DELIVERY_URL asks for SMTP: install it with pip install 'bdaysched[smtp]'"
     ) from problem
 
-_SUBJECTS = {kind.name: kind.subject for kind in MESSAGE_TYPES}
 # Text is encoded for transport, so that it passes through any server.
 _POLICY = policy.SMTP.clone(cte_type="7bit")
 
@@ -64,6 +63,9 @@ class Mail:
     ) -> None:
         self._new_client = new_client
         self._sender = sender
+        self._subjects = {
+            kind.name: kind.subject for kind in message_types.load(settings.message_types)
+        }
         self._timeout = settings.delivery_timeout
         self._body_limit = settings.response_body_limit
         self._places = asyncio.Semaphore(settings.worker_concurrency)
@@ -154,7 +156,7 @@ class Mail:
         mail = EmailMessage(policy=_POLICY.clone(utf8=not recipient.addr_spec.isascii()))
         mail["From"] = self._sender
         mail["To"] = recipient
-        mail["Subject"] = _SUBJECTS.get(message.message_type, message.message_type)
+        mail["Subject"] = self._subjects.get(message.message_type, message.message_type)
         mail["Date"] = datetime.now(UTC)
         mail["Message-ID"] = f"<{message.id}@{self._sender.domain}>"
         mail["X-Idempotency-Key"] = message.idempotency_key

@@ -34,6 +34,9 @@ def schedule(
     wait: Annotated[
         str, typer.Option(metavar="TIME", help="Wait that long for another run to end.")
     ] = "0s",
+    full: Annotated[
+        bool, typer.Option("--full", help="Plan as if every user had changed.")
+    ] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -52,7 +55,7 @@ def schedule(
     chosen = {Step.PLAN: plan, Step.DISPATCH: dispatch, Step.RECOVER: recover}
     steps = frozenset(step for step, wanted in chosen.items() if wanted) or ALL_STEPS
     if every is None:
-        done = run(settings, clock.now(), steps, patience, dry_run)
+        done = run(settings, clock.now(), steps, patience, full, dry_run)
         _show(done, dry_run, as_json)
         if done.dispatched and done.dispatched.unconfirmed:
             raise BdayschedError(
@@ -66,7 +69,7 @@ def schedule(
         signal.signal(name, lambda *_: stop.set())
     while not stop.is_set():
         try:
-            _show(run(settings, clock.now(), steps, patience, dry_run), dry_run, as_json)
+            _show(run(settings, clock.now(), steps, patience, full, dry_run), dry_run, as_json)
         except BdayschedError as problem:
             # The next round may find things mended; who was told to stay does not give up.
             output.fail(str(problem))
@@ -79,8 +82,14 @@ def _show(done: "Scheduled", dry_run: bool, as_json: bool) -> None:
         return
     parts = []
     if done.planned is not None:
-        counts = ", ".join(f"{count} {name}" for name, count in done.planned.items())
+        counts = ", ".join(f"{count} {name}" for name, count in done.planned.new.items())
         parts.append(f"{'would plan' if dry_run else 'planned'} {counts}")
+        if changed := done.planned.corrected + done.planned.withdrawn:
+            parts.append(f"{'would correct' if dry_run else 'corrected'} {changed}")
+        if done.planned.missed:
+            parts.append(f"MISSED {done.planned.missed}, now FAILED: see `bdaysched audit`")
+        if months := done.planned.lost_months:
+            parts.append(f"whom nobody planned in {', '.join(months)} is not known any more")
     if done.recovered:
         parts.append(
             f"recovered {done.recovered.taken_back + done.recovered.requeued},"

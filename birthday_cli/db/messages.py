@@ -4,29 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from string import Formatter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from psycopg import sql
-
 from birthday_cli.db.connect import AsyncConnection, Connection
-from birthday_cli.db.queries import compose, query
+from birthday_cli.db.queries import query
 from birthday_cli.domain.message import Message, Reference
-from birthday_cli.domain.message_types import MessageType
 from birthday_cli.domain.states import Status
 
 _FIRST_ID = UUID(int=0)
-
-
-class CalendarLine(NamedTuple):
-    """When the people of one zone who celebrate month_day on delivery_date get their message."""
-
-    delivery_date: date
-    month_day: str
-    timezone: str
-    scheduled_send_time: datetime
-    expires_at: datetime
 
 
 class Result(NamedTuple):
@@ -41,17 +27,6 @@ class Result(NamedTuple):
     error: str | None
 
 
-class Previewed(NamedTuple):
-    """A message that somebody is to get."""
-
-    message_type: str
-    delivery_date: date
-    scheduled_send_time: datetime
-    timezone: str
-    email: str
-    message: str
-
-
 class PastMessage(NamedTuple):
     """A sample of what was sent, or not, on a day gone by."""
 
@@ -62,59 +37,6 @@ class PastMessage(NamedTuple):
     scheduled_send_time: datetime
     expires_at: datetime
     status: Status
-
-
-def due_zones(
-    connection: Connection, message_type: MessageType, month_days: Sequence[str]
-) -> list[str]:
-    """Return the zones of the users who celebrate on one of month_days."""
-    statement = compose(
-        "messages/list_due_zones", date_column=sql.Identifier(message_type.date_column)
-    )
-    rows: list[Any] = connection.execute(statement, {"month_days": list(month_days)}).fetchall()
-    return [zone for (zone,) in rows]
-
-
-def plan(
-    connection: Connection, message_type: MessageType, calendar: Sequence[CalendarLine]
-) -> int:
-    """Insert the messages that calendar calls for and that are not there; return their number."""
-    statement = compose(
-        "messages/plan",
-        message_type=sql.Literal(message_type.name),
-        date_column=sql.Identifier(message_type.date_column),
-        message_content=_composed(message_type.template),
-    )
-    return connection.execute(statement, _columns(calendar)).rowcount
-
-
-def preview(
-    connection: Connection,
-    message_type: MessageType,
-    calendar: Sequence[CalendarLine],
-    user_id: UUID | None,
-) -> list[Previewed]:
-    """Return the messages that calendar calls for, of one user or of all, in their order."""
-    statement = compose(
-        "messages/preview",
-        date_column=sql.Identifier(message_type.date_column),
-        message_content=_composed(message_type.template),
-    )
-    rows: list[Any] = connection.execute(
-        statement, {**_columns(calendar), "user_id": user_id}
-    ).fetchall()
-    return [Previewed(message_type.name, *row) for row in rows]
-
-
-def _columns(calendar: Sequence[CalendarLine]) -> dict[str, Any]:
-    dates, month_days, timezones, send_times, expires_ats = zip(*calendar, strict=True)
-    return {
-        "delivery_dates": list(dates),
-        "month_days": list(month_days),
-        "timezones": list(timezones),
-        "scheduled_send_times": list(send_times),
-        "expires_ats": list(expires_ats),
-    }
 
 
 def insert_history(connection: Connection, past: Sequence[PastMessage]) -> int:
@@ -133,30 +55,24 @@ def insert_history(connection: Connection, past: Sequence[PastMessage]) -> int:
     ).rowcount
 
 
-def _composed(template: str) -> sql.Composable:
-    # Composed from its pieces: text in a name that looks like a field stays text.
-    pieces: list[sql.Composable] = []
-    for literal, name, _, _ in Formatter().parse(template):
-        if literal:
-            pieces.append(sql.Literal(literal))
-        if name:
-            pieces.append(sql.SQL("users.{}").format(sql.Identifier(name)))
-    return sql.SQL("concat({})").format(sql.SQL(", ").join(pieces))
-
-
 async def due(
     connection: AsyncConnection,
     since: datetime,
     now: datetime,
+    quiet_zones: Sequence[str],
     after: Reference | None,
     limit: int,
 ) -> list[Reference]:
-    """Return up to limit messages due after since and by now, that come after a reference."""
+    """Return up to limit messages due after since and by now, that come after a reference.
+
+    Without those of users in quiet_zones.
+    """
     cursor = await connection.execute(
         query("messages/list_due"),
         {
             "since": since,
             "now": now,
+            "quiet_zones": list(quiet_zones),
             "after_time": after.scheduled_send_time if after else since,
             "after_id": after.id if after else _FIRST_ID,
             "limit": limit,
@@ -175,11 +91,13 @@ async def claim(
     connection: AsyncConnection,
     references: Sequence[Reference],
     now: datetime,
+    quiet_zones: Sequence[str],
     lease: timedelta,
 ) -> list[Message]:
     """Take the messages behind references that nobody else has and that may be sent now."""
     cursor = await connection.execute(
-        query("messages/claim"), {**_keys(references), "now": now, "lease": lease}
+        query("messages/claim"),
+        {**_keys(references), "now": now, "quiet_zones": list(quiet_zones), "lease": lease},
     )
     rows: list[Any] = await cursor.fetchall()
     return [Message(*row) for row in rows]

@@ -20,6 +20,7 @@ from birthday_cli.config import Clock, Settings
 from birthday_cli.db import messages
 from birthday_cli.db.connect import AsyncConnection, Pool
 from birthday_cli.db.messages import Result
+from birthday_cli.domain import rules as ruling
 from birthday_cli.domain.message import Message
 from birthday_cli.domain.retry import backoff, next_status
 from birthday_cli.domain.states import Status
@@ -72,6 +73,7 @@ class Worker:
     ) -> None:
         self.delivered = Delivered()
         self._settings = settings
+        self._rules = ruling.of(settings)
         self._conninfo = conninfo
         self._pool = pool
         self._channel = channel
@@ -147,7 +149,9 @@ class Worker:
     async def _claim(self, broker: Broker, deliveries: Sequence[Delivery]) -> None:
         references = [delivery.reference for delivery in deliveries]
         lease = timedelta(seconds=self._settings.worker_lease)
-        claimed = await self._with_database(messages.claim, references, self._clock.now(), lease)
+        now = self._clock.now()
+        quiet = self._rules.quiet_zones(now)
+        claimed = await self._with_database(messages.claim, references, now, quiet, lease)
         by_id = {delivery.reference.id: delivery for delivery in deliveries}
         self._in_hand += len(claimed)
         for message in claimed:

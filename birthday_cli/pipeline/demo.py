@@ -20,12 +20,13 @@ from birthday_cli.config import Clock, Settings
 from birthday_cli.db import monitoring
 from birthday_cli.db.connect import connect_async, connect_to, database, open_pool
 from birthday_cli.db.monitoring import ZoneReport
+from birthday_cli.domain import rules as ruling
 from birthday_cli.domain.profile import Profile
 from birthday_cli.domain.sample import PLACES
 from birthday_cli.pipeline.deliver import Worker
 from birthday_cli.pipeline.dispatch import dispatch
 from birthday_cli.pipeline.migrate import migrate
-from birthday_cli.pipeline.plan import leap_rule_of, plan
+from birthday_cli.pipeline.plan import plan
 from birthday_cli.pipeline.seed import seed
 
 _ON_TIME = timedelta(minutes=1)
@@ -62,6 +63,7 @@ def demo(
     """
     with _folder(keep) as folder:
         url = f"embedded:{folder}"
+        rules = ruling.of(settings)
         settings = replace(settings, database_url=url, broker_url="postgres:", delivery_secret="")
         clock_starts = datetime.combine(today, time(9), UTC) - _FIRST_MORNING - timedelta(hours=1)
         with database(settings) as conninfo:
@@ -72,7 +74,7 @@ def demo(
             tell("seed: " + _counted(seeded.users, "user"))
             with connect_to(conninfo, settings, "bdaysched demo") as connection:
                 horizon = timedelta(seconds=settings.schedule_horizon)
-                plan(connection, clock_starts, horizon, leap_rule_of(settings))
+                plan(connection, clock_starts, horizon, rules)
                 mornings = _mornings(monitoring.report_day(connection, today, _ON_TIME))
                 received = asyncio.run(_play(settings, conninfo, mornings, tell))
                 zones = monitoring.report_day(connection, today, _ON_TIME)
@@ -123,7 +125,7 @@ async def _play(
     ):
         for morning, places in mornings.items():
             clock = Clock(morning)
-            queued = (await dispatch(connection, broker, clock.now())).queued
+            queued = (await dispatch(connection, broker, settings, clock.now())).queued
             delivered = await Worker(settings, conninfo, pool, channel, clock).run(until_empty=True)
             tell(
                 f"{morning:%d %b %H:%M}Z is 9:00 in {', '.join(places)}:"

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from birthday_cli.brokers.base import Broker
+from birthday_cli.config import Settings
 from birthday_cli.db import messages
 from birthday_cli.db.connect import AsyncConnection
+from birthday_cli.domain import rules as ruling
 from birthday_cli.domain.message import Reference
 
-# No day is over more than a day after its morning, in any zone; the rest is a margin. `recover`
-# fails what is older, so that nothing is left behind this line.
-LOOK_BACK = timedelta(days=3)
 _BATCH = 1_000
 
 
@@ -24,16 +23,23 @@ class Dispatched:
     unconfirmed: int
 
 
-async def dispatch(connection: AsyncConnection, broker: Broker, now: datetime) -> Dispatched:
+async def dispatch(
+    connection: AsyncConnection, broker: Broker, settings: Settings, now: datetime
+) -> Dispatched:
     """Queue every message that is due at now and not too late, oldest first.
+
+    Those whose users have quiet hours wait. Not looked at is what is older than the rules look
+    back: `recover` fails it.
 
     Published before it is marked: a run that dies in between publishes again, and the worker finds
     the repeated reference already claimed. Unconfirmed messages stay due for the next run.
     """
     queued = unconfirmed = 0
     last: Reference | None = None
+    rules = ruling.of(settings)
+    since, quiet = now - rules.look_back, rules.quiet_zones(now)
     while True:
-        batch = await messages.due(connection, now - LOOK_BACK, now, last, _BATCH)
+        batch = await messages.due(connection, since, now, quiet, last, _BATCH)
         if not batch:
             return Dispatched(queued, unconfirmed)
         last = batch[-1]

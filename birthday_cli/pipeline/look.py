@@ -11,8 +11,9 @@ from birthday_cli.brokers.base import connect as connect_broker
 from birthday_cli.config import Settings
 from birthday_cli.db import cache, migrations, monitoring, partitions, users
 from birthday_cli.db.connect import connect, connect_to, database
-from birthday_cli.db.messages import Previewed
 from birthday_cli.db.monitoring import Table
+from birthday_cli.db.planning import Previewed
+from birthday_cli.domain import rules as ruling
 from birthday_cli.domain.months import Month
 from birthday_cli.errors import BdayschedError
 from birthday_cli.pipeline import plan
@@ -75,12 +76,12 @@ def preview(settings: Settings, first: date, days: int, who: str | None) -> list
 
     Whether it has been planned makes no difference. Raises BdayschedError for an unknown user.
     """
-    leap_rule = plan.leap_rule_of(settings)
+    rules = ruling.of(settings)
     with connect(settings, "bdaysched preview") as connection:
         user = users.find(connection, who) if who else None
         if who and not user:
             raise BdayschedError(f"there is no user {who!r}: see `bdaysched users list`")
-        return plan.preview(connection, first, days, leap_rule, user.id if user else None)
+        return plan.preview(connection, first, days, rules, user.id if user else None)
 
 
 def table(settings: Settings, name: str) -> Table:

@@ -1,108 +1,221 @@
-"""First step: who gets what when. Inserts the messages of the coming days, SCHEDULED."""
+"""First step: who gets what when. Inserts the messages of the coming days, SCHEDULED.
+
+Planning goes by mornings and by changes. A morning is an instant at which it is send time in some
+zones; when it comes into the horizon, everyone who celebrates there is planned, once. After that
+only users who were added or changed are looked at again, of which the database keeps a list.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 from uuid import UUID
 
-from birthday_cli.config import Settings
-from birthday_cli.db import messages, partitions
+from birthday_cli.db import partitions, planning
 from birthday_cli.db.connect import Connection
-from birthday_cli.db.messages import CalendarLine, Previewed
-from birthday_cli.domain import send_time, zones
-from birthday_cli.domain.message_types import MESSAGE_TYPES, MessageType
-from birthday_cli.domain.month_day import LeapRule, celebrated_on
+from birthday_cli.db.planning import Morning, Previewed
+from birthday_cli.domain import calendar
+from birthday_cli.domain.calendar import Line
+from birthday_cli.domain.message_types import MessageType
 from birthday_cli.domain.months import Month
-from birthday_cli.errors import MissingPartition, UsageError
+from birthday_cli.domain.rules import Rules
+from birthday_cli.domain.states import Status
+from birthday_cli.errors import MissingPartition
 
-# Local dates lie up to a day to either side of the date in UTC.
-_ONE_DAY = timedelta(days=1)
+_USERS_AT_ONCE = 20_000
+_DAYS_AT_ONCE = 14
+
+
+@dataclass
+class Planned:
+    """What planning did: `new` messages by type, among them `missed` ones, FAILED from the start.
+
+    `corrected` were moved or reworded, `withdrawn` removed. `lost_months` are gone, together with
+    the record of who was missed in them.
+    """
+
+    new: dict[str, int] = field(default_factory=dict)
+    missed: int = 0
+    corrected: int = 0
+    withdrawn: int = 0
+    lost_months: list[str] = field(default_factory=list)
 
 
 def plan(
     connection: Connection,
     now: datetime,
     horizon: timedelta,
-    leap_rule: LeapRule,
+    rules: Rules,
+    full: bool = False,
     dry_run: bool = False,
-) -> dict[str, int]:
-    """Insert the messages that are due until now + horizon; return their numbers by type.
+) -> Planned:
+    """Insert the messages that are due until now + horizon, and correct those that are there.
 
     Messages of the user's own current day are planned even when their hour has passed; they go out
-    late, until the day is over. Idempotent: what has been planned is left alone. `dry_run` counts,
-    and rolls back. Raises MissingPartition, naming the months, before anything is inserted.
+    late. Days that passed while nothing was planned get messages that are FAILED, so that nobody is
+    forgotten silently. What is QUEUED or further is left alone. `full` looks at everyone again, as
+    if all had changed. Idempotent, in a transaction for each day and each batch of users; `dry_run`
+    rolls back. Raises MissingPartition, naming the months, before anything of that day is inserted.
     """
-    counts = {}
-    with connection.transaction(force_rollback=dry_run):
-        months = {partition.month for partition in partitions.existing(connection, "message_logs")}
-        for message_type in MESSAGE_TYPES:
-            calendar = [
-                line
-                for line in _calendar(connection, message_type, _dates(now, horizon), leap_rule)
-                if line.scheduled_send_time <= now + horizon
-                and line.delivery_date >= send_time.local_day(now, zones.load(line.timezone))
-            ]
-            _require_months(calendar, months, now)
-            counts[message_type.name] = (
-                messages.plan(connection, message_type, calendar) if calendar else 0
-            )
-    return counts
-
-
-def leap_rule_of(settings: Settings) -> LeapRule:
-    """Return the rule that LEAP_DAY names; UsageError when there is no such rule."""
-    try:
-        return LeapRule(settings.leap_day)
-    except ValueError as problem:
-        raise UsageError(
-            f"LEAP_DAY={settings.leap_day!r} is not one of {', '.join(LeapRule)}"
-        ) from problem
+    done = Planned({message_type.name: 0 for message_type in rules.message_types})
+    with connection.transaction(force_rollback=True) if dry_run else nullcontext():
+        known = planning.planned_mornings(connection)
+        calendars = {}
+        for message_type in rules.message_types:
+            of_type = known.get(message_type.name, {})
+            wanted = _wanted(message_type, of_type, now, horizon, rules)
+            wanted = _with_months(connection, wanted, now, done)
+            for day, lines in groupby(wanted, attrgetter("delivery_date")):
+                _plan_day(connection, message_type, day, list(lines), of_type, now, full, done)
+            calendars[message_type] = wanted
+        _plan_changed_users(connection, calendars, now, rules, done)
+        planning.forget_old_mornings(connection, now - rules.look_back)
+    return done
 
 
 def preview(
-    connection: Connection,
-    first: date,
-    days: int,
-    leap_rule: LeapRule,
-    user_id: UUID | None = None,
+    connection: Connection, first: date, days: int, rules: Rules, user_id: UUID | None = None
 ) -> list[Previewed]:
     """Return who is to get what on so many local dates from first on, in the order of sending."""
-    dates = [first + timedelta(days=count) for count in range(days)]
     found: list[Previewed] = []
-    for message_type in MESSAGE_TYPES:
-        if calendar := _calendar(connection, message_type, dates, leap_rule):
-            found += messages.preview(connection, message_type, calendar, user_id)
+    for start in range(0, days, _DAYS_AT_ONCE):
+        dates = [
+            first + timedelta(days=count)
+            for count in range(start, min(start + _DAYS_AT_ONCE, days))
+        ]
+        for message_type in rules.message_types:
+            lines = list(calendar.lines(message_type, dates, rules))
+            found += planning.preview(connection, message_type, lines, user_id)
     return sorted(found, key=lambda message: (message.scheduled_send_time, message.email))
 
 
-def _calendar(
-    connection: Connection, message_type: MessageType, dates: list[date], leap_rule: LeapRule
-) -> list[CalendarLine]:
-    month_days = {day: celebrated_on(day, leap_rule) for day in dates}
-    wanted = sorted({found for days in month_days.values() for found in days})
-    lines = []
-    for name in messages.due_zones(connection, message_type, wanted):
-        zone = zones.load(name)
-        for day in dates:
-            send_at = send_time.instant(day, message_type.send_at, zone)
-            expires_at = send_time.end_of_local_day(send_at, zone)
-            lines += [
-                CalendarLine(day, month_day, name, send_at, expires_at)
-                for month_day in month_days[day]
-            ]
-    return lines
+def _wanted(
+    message_type: MessageType,
+    known: dict[Morning, str],
+    now: datetime,
+    horizon: timedelta,
+    rules: Rules,
+) -> list[Line]:
+    """Return the lines that have been planned, or are to be: day by day, the oldest first."""
+    instants = [morning.scheduled_send_time for morning in known] or [now]
+    reached = max(instants) if known else None
+    return [
+        line
+        for line in calendar.lines(
+            message_type,
+            calendar.around(min(now, *instants), max(now + horizon, *instants)),
+            rules,
+        )
+        if Morning(line.delivery_date, line.scheduled_send_time) in known
+        or (
+            line.scheduled_send_time <= now + horizon
+            and (line.matters_until > now or (reached and line.scheduled_send_time > reached))
+        )
+    ]
 
 
-def _dates(now: datetime, horizon: timedelta) -> list[date]:
-    first, last = (now - _ONE_DAY).date(), (now + horizon + _ONE_DAY).date()
-    return [first + timedelta(days=count) for count in range((last - first).days + 1)]
-
-
-def _require_months(calendar: list[CalendarLine], months: set[Month], now: datetime) -> None:
-    needed = {Month.of(line.scheduled_send_time) for line in calendar}
-    if missing := sorted(needed - months):
-        ahead = max(missing[-1].months_after(Month.of(now)), 1)
+def _with_months(
+    connection: Connection, lines: list[Line], now: datetime, done: Planned
+) -> list[Line]:
+    """Return the lines whose month has a partition; raise when one is needed that has none."""
+    months = {partition.month for partition in partitions.existing(connection, partitions.MESSAGES)}
+    missing = {Month.of(line.scheduled_send_time) for line in lines} - months
+    if not missing:
+        return lines
+    without = [line for line in lines if Month.of(line.scheduled_send_time) in missing]
+    if needed := {
+        Month.of(line.scheduled_send_time) for line in without if line.matters_until > now
+    }:
+        ahead = max(max(needed).months_after(Month.of(now)), 1)
         raise MissingPartition(
-            f"there is no partition for {', '.join(map(str, missing))}:"
+            f"there is no partition for {', '.join(map(str, sorted(needed)))}:"
             f" run `bdaysched create-partitions {ahead}`"
         )
+    done.lost_months = sorted({*done.lost_months, *map(str, missing)})
+    return [line for line in lines if Month.of(line.scheduled_send_time) not in missing]
+
+
+def _plan_day(
+    connection: Connection,
+    message_type: MessageType,
+    day: date,
+    lines: Sequence[Line],
+    known: dict[Morning, str],
+    now: datetime,
+    full: bool,
+    done: Planned,
+) -> None:
+    mornings: dict[Morning, list[Line]] = {}
+    for line in lines:
+        mornings.setdefault(Morning(day, line.scheduled_send_time), []).append(line)
+    digests = {
+        morning: calendar.digest(message_type, of_morning)
+        for morning, of_morning in mornings.items()
+    }
+    news = {morning: text for morning, text in digests.items() if known.get(morning) != text}
+    gone = [morning for morning in known if morning.delivery_date == day and morning not in digests]
+    if not (news or gone or full):
+        return
+    fresh = [line for morning in news if morning not in known for line in mornings[morning]]
+    with connection.transaction():
+        _insert(connection, message_type, fresh, now, done)
+        if gone:
+            planning.forget_mornings(connection, message_type, gone)
+        if news:
+            planning.record_mornings(connection, message_type, news)
+        if gone or full or any(morning in known for morning in news):
+            month_days = sorted({line.month_day for line in lines})
+            planning.note_concerned_users(connection, message_type, day, month_days)
+
+
+def _insert(
+    connection: Connection,
+    message_type: MessageType,
+    lines: Sequence[Line],
+    now: datetime,
+    done: Planned,
+) -> None:
+    if timely := [line for line in lines if line.expires_at > now]:
+        done.new[message_type.name] += planning.plan_mornings(
+            connection, message_type, timely, Status.SCHEDULED
+        )
+    if late := [line for line in lines if line.expires_at <= now]:
+        missed = planning.plan_mornings(connection, message_type, late, Status.FAILED, _missed(now))
+        done.new[message_type.name] += missed
+        done.missed += missed
+
+
+def _plan_changed_users(
+    connection: Connection,
+    calendars: dict[MessageType, list[Line]],
+    now: datetime,
+    rules: Rules,
+    done: Planned,
+) -> None:
+    month_days = sorted({line.month_day for lines in calendars.values() for line in lines})
+    since = now - rules.look_back
+    taken = _USERS_AT_ONCE
+    while taken == _USERS_AT_ONCE:
+        with connection.transaction():
+            taken, changed = planning.take_changed_users(
+                connection, rules.message_types, month_days, now, _USERS_AT_ONCE
+            )
+            for message_type, lines in calendars.items() if changed.user_ids else ():
+                user_ids = changed.user_ids
+                done.withdrawn += planning.withdraw(
+                    connection, message_type, lines, user_ids, since
+                )
+                done.corrected += planning.correct(connection, message_type, lines, user_ids, since)
+                new, missed = planning.plan_users(
+                    connection, message_type, lines, changed, now, _missed(now)
+                )
+                done.new[message_type.name] += new
+                done.missed += missed
+
+
+def _missed(now: datetime) -> str:
+    return f"missed: it was planned at {now:%Y-%m-%dT%H:%MZ}, when it was too late already"

@@ -9,8 +9,8 @@ from birthday_cli.brokers.base import Broker
 from birthday_cli.config import Settings
 from birthday_cli.db import messages
 from birthday_cli.db.connect import AsyncConnection
+from birthday_cli.domain import rules as ruling
 from birthday_cli.domain.states import Status
-from birthday_cli.pipeline.dispatch import LOOK_BACK
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,10 @@ async def recover(
     A message counts as lost when it has been QUEUED for `recover_queued_after` and the broker holds
     fewer references than there are QUEUED messages: a long queue alone loses nothing.
     """
+    since = now - ruling.of(settings).look_back
     ended = await messages.take_back_expired_leases(connection, now, settings.worker_max_attempts)
-    expired = await messages.fail_expired(connection, now, now - LOOK_BACK)
-    withdrawn = await messages.fail_withdrawn(connection, now, now - LOOK_BACK)
+    expired = await messages.fail_expired(connection, now, since)
+    withdrawn = await messages.fail_withdrawn(connection, now, since)
     age = timedelta(seconds=settings.recover_queued_after)
     queued, stuck = await messages.stuck_queued(connection, age)
     requeued = 0

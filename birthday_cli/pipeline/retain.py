@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from birthday_cli.config import Settings
 from birthday_cli.db import partitions
@@ -15,6 +15,7 @@ from birthday_cli.domain.states import FINAL
 from birthday_cli.errors import BdayschedError
 
 _LOCK_WAIT = 60.0
+_LONGEST_DAY = timedelta(hours=36)
 
 
 def create(settings: Settings, now: datetime, months: int, dry_run: bool = False) -> list[str]:
@@ -55,7 +56,8 @@ def missing(connection: Connection, now: datetime, months: int) -> list[str]:
 
 
 def _wanted(now: datetime, months: int, months_back: int) -> list[tuple[str, Month]]:
-    first, last = Month.of(now).plus(-months_back), Month.of(now).plus(months)
+    # In the west it may still be yesterday, and yesterday's messages are sent all day.
+    first, last = Month.of(now - _LONGEST_DAY).plus(-months_back), Month.of(now).plus(months)
     # A local date can lie a day to either side of its instant's date in UTC, so the guard, which is
     # kept by local date, has a month more at both ends.
     guard = first.plus(-1).until(last.plus(1))

@@ -11,8 +11,9 @@ from birthday_cli.brokers.base import connect as connect_broker
 from birthday_cli.config import Settings
 from birthday_cli.db.connect import connect_async, connect_to, database
 from birthday_cli.db.locks import Lock, advisory_lock
+from birthday_cli.domain import rules as ruling
 from birthday_cli.pipeline.dispatch import Dispatched, dispatch
-from birthday_cli.pipeline.plan import leap_rule_of, plan
+from birthday_cli.pipeline.plan import Planned, plan
 from birthday_cli.pipeline.recover import Recovered, recover
 
 
@@ -32,7 +33,7 @@ class Scheduled:
     """What one run did; None for a step that was not asked for."""
 
     recovered: Recovered | None = None
-    planned: dict[str, int] | None = None
+    planned: Planned | None = None
     dispatched: Dispatched | None = None
 
 
@@ -41,15 +42,17 @@ def schedule(
     now: datetime,
     steps: frozenset[Step] = ALL_STEPS,
     wait: float = 0,
+    full: bool = False,
     dry_run: bool = False,
 ) -> Scheduled:
     """Run steps in the order plan, recover, dispatch, so that what is brought back goes out.
 
-    Raises Locked if another run is under way for longer than `wait` seconds, MissingPartition when
-    a month is not there, and what connecting raises. A broker that cannot be reached does not keep
-    messages from being planned. `dry_run` only counts what would be planned.
+    `full` plans as if every user had changed; `dry_run` only counts what would be planned. A broker
+    that cannot be reached does not keep messages from being planned. Raises Locked if another run
+    is under way for longer than `wait` seconds, MissingPartition when a month is not there, and
+    what connecting raises.
     """
-    leap_rule = leap_rule_of(settings)
+    rules = ruling.of(settings)
     horizon = timedelta(seconds=settings.schedule_horizon)
     with (
         database(settings) as conninfo,
@@ -57,8 +60,8 @@ def schedule(
         advisory_lock(connection, Lock.SCHEDULE, wait=wait),
     ):
         if dry_run:
-            return Scheduled(planned=plan(connection, now, horizon, leap_rule, dry_run=True))
-        planned = plan(connection, now, horizon, leap_rule) if Step.PLAN in steps else None
+            return Scheduled(planned=plan(connection, now, horizon, rules, full, dry_run=True))
+        planned = plan(connection, now, horizon, rules, full) if Step.PLAN in steps else None
         if not steps & {Step.RECOVER, Step.DISPATCH}:
             return Scheduled(planned=planned)
         recovered, dispatched = asyncio.run(_queue(settings, conninfo, now, steps))
@@ -77,5 +80,5 @@ async def _queue(
         if Step.RECOVER in steps:
             recovered = await recover(connection, broker, settings, now)
         if Step.DISPATCH in steps:
-            dispatched = await dispatch(connection, broker, now)
+            dispatched = await dispatch(connection, broker, settings, now)
         return recovered, dispatched

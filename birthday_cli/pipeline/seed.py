@@ -13,14 +13,14 @@ from birthday_cli.db.connect import connect
 from birthday_cli.db.locks import Lock, advisory_lock
 from birthday_cli.db.messages import PastMessage
 from birthday_cli.domain import month_day, send_time, zones
-from birthday_cli.domain.message_types import MESSAGE_TYPES, MessageType
-from birthday_cli.domain.month_day import LeapRule
+from birthday_cli.domain import rules as ruling
 from birthday_cli.domain.profile import Profile
+from birthday_cli.domain.rules import Rules
 from birthday_cli.domain.sample import people
 from birthday_cli.domain.states import Status
 from birthday_cli.domain.user import User
 from birthday_cli.pipeline import retain
-from birthday_cli.pipeline.plan import leap_rule_of, plan
+from birthday_cli.pipeline.plan import plan
 
 MONTHS = 3
 _LOCK_WAIT = 60.0
@@ -50,7 +50,7 @@ def seed(
     same arguments name the same users, and what is there stays as it is. `dry_run` rolls back.
     Raises NotUpToDate before the first `migrate`.
     """
-    leap_rule = leap_rule_of(settings)
+    rules = ruling.of(settings)
     label = f".{now:%Y%m%d}" if celebrating else ""
     sample = people(count, random_seed, profile, celebrating, label)
     with (
@@ -61,32 +61,28 @@ def seed(
         with connection.transaction(force_rollback=dry_run):
             retain.create_locked(connection, now, MONTHS, months_back=MONTHS)
             added = users.add_with_ids(connection, sample)
-            past = messages.insert_history(connection, list(_history(sample, now, leap_rule)))
+            past = messages.insert_history(connection, list(_history(sample, now, rules)))
             horizon = timedelta(days=30 * MONTHS)
-            coming = sum(plan(connection, now, horizon, leap_rule).values())
+            coming = sum(plan(connection, now, horizon, rules).new.values())
     return Seeded(added, past, coming)
 
 
 def _history(
-    sample: Sequence[tuple[UUID, User]], now: datetime, leap_rule: LeapRule
+    sample: Sequence[tuple[UUID, User]], now: datetime, rules: Rules
 ) -> Iterator[PastMessage]:
     since = (now - timedelta(days=30 * MONTHS)).date()
     for user_id, user in sample:
         zone = zones.load(user.timezone)
-        for message_type in MESSAGE_TYPES:
-            celebrated = getattr(user, message_type.date_column)
+        for message_type in rules.message_types:
+            celebrated = getattr(user, message_type.date_column, None)
             if not celebrated:
                 continue
-            day = month_day.next_on_or_after(celebrated, since, leap_rule)
+            day = month_day.next_on_or_after(celebrated, since, rules.leap_rule)
             send_at = send_time.instant(day, message_type.send_at, zone)
             expires_at = send_time.end_of_local_day(send_at, zone)
             if expires_at > now:
                 continue
             # One in sixteen did not arrive; which one hangs on the id, so that it stays the same.
             status = Status.FAILED if user_id.int % 16 == 0 else Status.SENT
-            content = _compose(message_type, user)
+            content = message_type.template.compose(user._asdict())
             yield PastMessage(user_id, message_type.name, content, day, send_at, expires_at, status)
-
-
-def _compose(message_type: MessageType, user: User) -> str:
-    return message_type.template.format_map(user._asdict())

@@ -13,6 +13,7 @@ WHERE message.id = ANY (%(ids)s)
   AND message.expires_at > %(now)s
   AND users.id = message.user_id
   AND users.deleted_at IS NULL
+  AND users.timezone <> ALL (%(quiet_zones)s)
 RETURNING
     message.id, message.scheduled_send_time, message.user_id, users.email, message.message_type,
     message.message_content, message.delivery_date, message.idempotency_key, message.retry_count

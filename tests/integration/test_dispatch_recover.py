@@ -9,9 +9,9 @@ from birthday_cli.brokers.memory import MemoryBroker, MemoryQueue
 from birthday_cli.config import Settings
 from birthday_cli.db.connect import connect_async
 from birthday_cli.pipeline import retain
-from birthday_cli.pipeline.dispatch import LOOK_BACK, Dispatched, dispatch
+from birthday_cli.pipeline.dispatch import Dispatched, dispatch
 from birthday_cli.pipeline.recover import Recovered, recover
-from tests.facts import NOW, add_message, column, statuses
+from tests.facts import NOW, RULES, add_message, column, statuses
 
 HOUR = timedelta(hours=1)
 pytestmark = pytest.mark.usefixtures("database")
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("database")
 
 async def run_dispatch(settings: Settings, queue: MemoryQueue) -> Dispatched:
     async with connect_async(settings.database_url, settings) as connection:
-        return await dispatch(connection, MemoryBroker(queue), NOW)
+        return await dispatch(connection, MemoryBroker(queue), settings, NOW)
 
 
 async def run_recover(settings: Settings, queue: MemoryQueue) -> Recovered:
@@ -94,9 +94,10 @@ def test_due_rows_are_looked_for_in_their_months_only(connection: psycopg.Connec
     plan = connection.execute(
         "EXPLAIN " + query("messages/list_due"),
         {
-            "since": NOW - LOOK_BACK,
+            "quiet_zones": [],
+            "since": NOW - RULES.look_back,
             "now": NOW,
-            "after_time": NOW - LOOK_BACK,
+            "after_time": NOW - RULES.look_back,
             "after_id": "00000000-0000-0000-0000-000000000000",
             "limit": 1000,
         },
@@ -136,7 +137,7 @@ async def test_what_is_too_late_by_the_users_day_fails_and_says_so(
     settings: Settings, connection: psycopg.Connection, status: str
 ) -> None:
     over = add_message(connection, NOW - 9 * HOUR, status, expires_in=HOUR)
-    ancient = add_message(connection, NOW - 2 * LOOK_BACK, status, expires_at="infinity")
+    ancient = add_message(connection, NOW - 2 * RULES.look_back, status, expires_at="infinity")
     fine = add_message(connection, NOW - 9 * HOUR, status, expires_in=10 * HOUR)
     recovered = await run_recover(settings, MemoryQueue())
     assert recovered.expired == 2

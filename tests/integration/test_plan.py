@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from birthday_cli.domain.month_day import LeapRule
 from birthday_cli.errors import MissingPartition
 from birthday_cli.pipeline import plan as planning
 from birthday_cli.pipeline import retain
-from tests.facts import NOW, add_user, planned, statuses
+from tests.facts import NOW, RULES, add_user, planned, statuses
 
 TWO_DAYS = timedelta(hours=48)
 
@@ -24,7 +25,8 @@ def plan(
     horizon: timedelta = TWO_DAYS,
     rule: LeapRule = LeapRule.FEB_28,
 ) -> int:
-    return sum(planning.plan(connection, now, horizon, rule).values())
+    rules = replace(RULES, leap_rule=rule)
+    return sum(planning.plan(connection, now, horizon, rules).new.values())
 
 
 def test_each_zone_gets_its_own_nine_o_clock(connection: psycopg.Connection) -> None:
@@ -169,7 +171,7 @@ def test_both_types_with_their_texts_and_deleted_users_left_out(
     add_user(connection, birthday=today, anniversary=today, first_name="Ann", last_name="Lee")
     gone = add_user(connection, birthday=today)
     connection.execute("UPDATE users SET deleted_at = now() WHERE id = %s", (gone,))
-    assert planning.plan(connection, NOW, TWO_DAYS, LeapRule.FEB_28) == {
+    assert planning.plan(connection, NOW, TWO_DAYS, RULES).new == {
         "BIRTHDAY": 1,
         "ANNIVERSARY": 1,
     }
@@ -190,6 +192,6 @@ def test_any_text_in_a_name_stays_what_it_is(connection: psycopg.Connection, nam
 
 def test_a_dry_run_counts_and_leaves_nothing(connection: psycopg.Connection) -> None:
     add_user(connection)
-    counts = planning.plan(connection, NOW, TWO_DAYS, LeapRule.FEB_28, dry_run=True)
+    counts = planning.plan(connection, NOW, TWO_DAYS, RULES, dry_run=True).new
     assert counts == {"BIRTHDAY": 1, "ANNIVERSARY": 0}
     assert statuses(connection) == {}

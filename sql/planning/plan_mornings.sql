@@ -2,17 +2,20 @@
 -- comes in: one line for each local date, celebrated month-day and zone, with its send instant. The
 -- arithmetic of zones is the program's, so the server's time-zone data plays no part.
 INSERT INTO message_logs (
-    user_id, message_type, message_content, delivery_date, scheduled_send_time, expires_at
+    user_id, message_type, message_content, delivery_date, scheduled_send_time, expires_at,
+    status, error_message
 )
 SELECT
     users.id, {message_type}, {message_content},
-    calendar.delivery_date, calendar.scheduled_send_time, calendar.expires_at
+    calendar.delivery_date, calendar.scheduled_send_time, calendar.expires_at,
+    %(status)s, %(error_message)s
 FROM unnest(
     %(delivery_dates)s::date[], %(month_days)s::text[], %(timezones)s::text[],
     %(scheduled_send_times)s::timestamptz[], %(expires_ats)s::timestamptz[]
 ) AS calendar (delivery_date, month_day, timezone, scheduled_send_time, expires_at)
 JOIN users ON users.{date_column} = calendar.month_day AND users.timezone = calendar.timezone
 WHERE users.deleted_at IS NULL
+  AND users.{date_column} = ANY (%(month_days_in_use)s)
   AND NOT EXISTS (
       SELECT FROM message_guard AS guard
       WHERE guard.delivery_date = calendar.delivery_date
