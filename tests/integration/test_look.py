@@ -8,6 +8,7 @@ import pytest
 
 from birthday_cli.brokers.base import Depth
 from birthday_cli.config import Settings
+from birthday_cli.db.queries import directory
 from birthday_cli.errors import BdayschedError, NotUpToDate, UsageError
 from birthday_cli.pipeline import look
 from birthday_cli.pipeline.plan import plan
