@@ -56,6 +56,11 @@ def digest(message_type: MessageType, morning: Iterable[Line]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
+def forget() -> None:
+    """Reckon anew from now on, with the zones as they are by then."""
+    _morning.cache_clear()
+
+
 # Local dates lie up to a day to either side of the date in UTC.
 _ONE_DAY = timedelta(days=1)
 _ZONES = sorted(zones.names())

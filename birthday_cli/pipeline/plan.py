@@ -218,4 +218,4 @@ def _plan_changed_users(
 
 
 def _missed(now: datetime) -> str:
-    return f"missed: it was planned at {now:%Y-%m-%dT%H:%MZ}, when it was too late already"
+    return f"missed: it was planned at {now:%Y-%m-%dT%H:%MZ}, when it was too late"
