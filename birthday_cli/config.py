@@ -72,6 +72,10 @@ class Clock:
         """Return the current instant, in UTC."""
         return datetime.now(UTC) + self._ahead
 
+    def move_to(self, moment: datetime) -> None:
+        """Go on from moment."""
+        self._ahead = moment - datetime.now(UTC)
+
 
 def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Settings:
     """Read the settings.

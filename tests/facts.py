@@ -45,7 +45,7 @@ def add_message(
 ) -> Reference:
     """Insert a message for a new user; further columns by name."""
     values = {
-        "user_id": add_user(connection),
+        "user_id": columns["user_id"] if "user_id" in columns else add_user(connection),
         "message_type": "BIRTHDAY",
         "message_content": "Happy birthday!",
         "delivery_date": due.date(),

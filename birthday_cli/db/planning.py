@@ -25,10 +25,11 @@ class Morning(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """Users that were added or changed, with when, by the clock of planning."""
+    """Users that were added or changed, when, by the clock of planning, and all their zones."""
 
     user_ids: list[UUID]
     changed_ats: list[datetime]
+    timezones: list[str]
 
 
 class Previewed(NamedTuple):
@@ -112,8 +113,8 @@ def take_changed_users(
         compose("planning/take_changed_users", celebrates=celebrates),
         {"month_days": list(month_days), "limit": limit},
     ).fetchone()
-    taken, user_ids, ages = row
-    return taken, Changed(user_ids, [now - max(age, timedelta()) for age in ages])
+    taken, user_ids, ages, timezones = row
+    return taken, Changed(user_ids, [now - max(age, timedelta()) for age in ages], timezones)
 
 
 def withdraw(
@@ -153,7 +154,7 @@ def plan_users(
     One that is too late already is FAILED from the start, with `missed` for its reason. Returns how
     many there were, and how many of them too late.
     """
-    columns = {**_columns(calendar), **changed._asdict(), "now": now, "missed": missed}
+    columns = {**changed._asdict(), **_columns(calendar), "now": now, "missed": missed}
     columns["matter_untils"] = [line.matters_until for line in calendar]
     statement = _composed("planning/plan_users", message_type)
     row: Any = connection.execute(statement, columns, prepare=False).fetchone()

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import timedelta
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
@@ -53,6 +53,11 @@ class Delivered:
     unknown: int = 0
     taken_away: int = 0
 
+    @property
+    def total(self) -> int:
+        """How many references that makes."""
+        return sum(astuple(self))
+
 
 class _Claimed(NamedTuple):
     message: Message
@@ -88,6 +93,11 @@ class Worker:
     def stop(self) -> None:
         """Take nothing more; `run` returns when what is in hand is recorded and acknowledged."""
         self._stop.set()
+
+    async def settled(self, number: int) -> None:
+        """Wait until so many references have been dealt with, one way or another."""
+        async with self._progress:
+            await self._progress.wait_for(lambda: self.delivered.total >= number)
 
     async def run(self, until_empty: bool = False) -> Delivered:
         """Deliver until `stop` is called or, with until_empty, until nothing is left in the queue.
@@ -171,6 +181,8 @@ class Worker:
             await broker.acknowledge(done)
         if unknown:
             await broker.reject(unknown, "there is no message with this id and send time")
+        async with self._progress:
+            self._progress.notify_all()
 
     async def _send(self) -> None:
         while True:

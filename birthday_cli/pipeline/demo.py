@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
-
-from aiohttp import web
 
 from birthday_cli.brokers.base import connect as connect_broker
 from birthday_cli.channels.base import connect as connect_channel
@@ -28,6 +22,7 @@ from birthday_cli.pipeline.dispatch import dispatch
 from birthday_cli.pipeline.migrate import migrate
 from birthday_cli.pipeline.plan import plan
 from birthday_cli.pipeline.seed import seed
+from birthday_cli.pipeline.stage import private_folder, receiver
 
 _ON_TIME = timedelta(minutes=1)
 _RANDOM_SEED = 9
@@ -61,7 +56,7 @@ def demo(
     The clock is set to each zone's 9:00 in turn; database, queue, worker and HTTP are real. `tell`
     gets a line for each step. With `keep` the database stays, in the folder that the report names.
     """
-    with _folder(keep) as folder:
+    with private_folder(keep) as folder:
         url = f"embedded:{folder}"
         rules = ruling.of(settings)
         settings = replace(settings, database_url=url, broker_url="postgres:", delivery_secret="")
@@ -89,18 +84,6 @@ def demo(
     )
 
 
-@contextmanager
-def _folder(keep: bool) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="bdaysched-demo-"))
-    # As root the server may have to run as another account, which must get through to its data.
-    folder.chmod(0o711)
-    try:
-        yield folder
-    finally:
-        if not keep:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
 def _mornings(zones: list[ZoneReport]) -> dict[datetime, list[str]]:
     mornings: dict[datetime, list[str]] = {}
     for zone in zones:
@@ -117,7 +100,7 @@ async def _play(
 ) -> Counter[str]:
     received: Counter[str] = Counter()
     async with (
-        _receiver(received) as url,
+        receiver(received) as url,
         connect_async(conninfo, settings, "bdaysched demo") as connection,
         connect_broker(settings, conninfo) as broker,
         open_pool(conninfo, settings, "bdaysched run-worker") as pool,
@@ -132,24 +115,6 @@ async def _play(
                 f" {queued} queued, {delivered.sent} delivered"
             )
     return received
-
-
-@asynccontextmanager
-async def _receiver(received: Counter[str]) -> AsyncIterator[str]:
-    async def answer(request: web.Request) -> web.Response:
-        received[request.headers["Idempotency-Key"]] += 1
-        return web.json_response({"accepted": True})
-
-    app = web.Application()
-    app.router.add_post("/messages", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        yield f"http://{host}:{port}/messages"
-    finally:
-        await runner.cleanup()
 
 
 def _counted(number: int, noun: str) -> str:

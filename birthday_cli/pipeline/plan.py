@@ -123,7 +123,7 @@ def _with_months(
 ) -> list[Line]:
     """Return the lines whose month has a partition; raise when one is needed that has none."""
     months = {partition.month for partition in partitions.existing(connection, partitions.MESSAGES)}
-    missing = {Month.of(line.scheduled_send_time) for line in lines} - months
+    missing = {Month.of(at) for at in {line.scheduled_send_time for line in lines}} - months
     if not missing:
         return lines
     without = [line for line in lines if Month.of(line.scheduled_send_time) in missing]
@@ -204,8 +204,9 @@ def _plan_changed_users(
             taken, changed = planning.take_changed_users(
                 connection, rules.message_types, month_days, now, _USERS_AT_ONCE
             )
-            for message_type, lines in calendars.items() if changed.user_ids else ():
-                user_ids = changed.user_ids
+            user_ids, zones = changed.user_ids, set(changed.timezones)
+            for message_type, all_lines in calendars.items() if user_ids else ():
+                lines = [line for line in all_lines if line.timezone in zones]
                 done.withdrawn += planning.withdraw(
                     connection, message_type, lines, user_ids, since
                 )

@@ -13,7 +13,8 @@ looked_at AS (
 SELECT
     (SELECT count(*) FROM taken),
     coalesce(array_agg(looked_at.user_id), '{{}}'),
-    coalesce(array_agg(now() - looked_at.changed_at), '{{}}')
+    coalesce(array_agg(now() - looked_at.changed_at), '{{}}'),
+    coalesce(array_agg(DISTINCT users.timezone), '{{}}')
 FROM looked_at
 JOIN users ON users.id = looked_at.user_id
 WHERE NOT looked_at.added OR {celebrates}
