@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from psycopg import sql
+from psycopg import errors, sql
 
 from birthday_cli.db.connect import Connection
 from birthday_cli.db.queries import compose, query
@@ -15,6 +16,7 @@ from birthday_cli.domain.calendar import Line
 from birthday_cli.domain.message_types import MessageType
 from birthday_cli.domain.states import Status
 from birthday_cli.domain.template import Template
+from birthday_cli.errors import UsageError
 
 
 class Morning(NamedTuple):
@@ -178,7 +180,27 @@ def _execute(
     connection: Connection, name: str, message_type: MessageType, columns: dict[str, Any]
 ) -> int:
     # Not prepared: how many lines and users come in decides which plan is good.
-    return connection.execute(_composed(name, message_type), columns, prepare=False).rowcount
+    with _declared(message_type):
+        return connection.execute(_composed(name, message_type), columns, prepare=False).rowcount
+
+
+@contextmanager
+def _declared(message_type: MessageType) -> Iterator[None]:
+    """Explain what the database says to a type that it has not been prepared for."""
+    try:
+        yield
+    except errors.UndefinedColumn as problem:
+        raise UsageError(
+            f"{message_type.name}: users have no column {message_type.date_column!r};"
+            " docs/message-types.md shows how a type is added"
+        ) from problem
+    except errors.CheckViolation as problem:
+        if problem.diag.constraint_name != "check_message_type":
+            raise
+        raise UsageError(
+            f"{message_type.name} is not in check_message_type of message_logs;"
+            " docs/message-types.md shows how a type is added"
+        ) from problem
 
 
 def _composed(name: str, message_type: MessageType) -> sql.Composed:
