@@ -51,8 +51,9 @@ def audit(
     if on and (first or last):
         raise UsageError("give --date, or --from and --to")
     today = now.date()
-    end = _date("--to", on or last) or today
-    start = _date("--from", on or first) or min(today, end) - timedelta(days=_DAYS - 1)
+    day = _date("--date", on)
+    end = day or _date("--to", last) or today
+    start = day or _date("--from", first) or min(today, end) - timedelta(days=_DAYS - 1)
     if start > end:
         raise UsageError(f"--from {start} is later than --to {end}")
     report = audit(settings, now, start, end)
