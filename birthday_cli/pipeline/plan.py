@@ -28,6 +28,9 @@ from birthday_cli.errors import MissingPartition
 
 _USERS_AT_ONCE = 20_000
 _DAYS_AT_ONCE = 14
+# Mornings come on quarters of an hour, and the horizon is whole hours: without this the messages of
+# a busy minute would wait while those of the same minute two days later are planned.
+_BETWEEN_MORNINGS = timedelta(minutes=7)
 
 
 @dataclass
@@ -101,18 +104,19 @@ def _wanted(
     rules: Rules,
 ) -> list[Line]:
     """Return the lines that have been planned, or are to be: day by day, the oldest first."""
+    ahead = now + horizon + _BETWEEN_MORNINGS
     instants = [morning.scheduled_send_time for morning in known] or [now]
     reached = max(instants) if known else None
     return [
         line
         for line in calendar.lines(
             message_type,
-            calendar.around(min(now, *instants), max(now + horizon, *instants)),
+            calendar.around(min(now, *instants), max(ahead, *instants)),
             rules,
         )
         if Morning(line.delivery_date, line.scheduled_send_time) in known
         or (
-            line.scheduled_send_time <= now + horizon
+            line.scheduled_send_time <= ahead
             and (line.matters_until > now or (reached and line.scheduled_send_time > reached))
         )
     ]

@@ -114,7 +114,7 @@ class Model:
                         continue
                     if at <= now:
                         self.sent[key, kind, day] = at
-                    elif at <= now + HORIZON:
+                    elif at <= now + HORIZON + timedelta(minutes=7):
                         waiting[key, kind, day] = (at, person.text(kind))
         return waiting
 
