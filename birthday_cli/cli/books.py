@@ -1,5 +1,6 @@
 """The commands that prove: audit, simulate."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,6 @@ from birthday_cli.cli.options import AsJson
 from birthday_cli.errors import BdayschedError, UsageError
 
 if TYPE_CHECKING:
-    from birthday_cli.db.auditing import Lateness
     from birthday_cli.pipeline.audit import Audit
 
 _COLUMNS = ("date", "eligible", "sent", "failed", "pending", "problems", "p50", "p99", "worst")
@@ -142,11 +142,11 @@ def _show(report: "Audit") -> None:
         output.tell(f"{len(report.days)} dates, of which {len(days)} have problems")
     columns = ("eligible", "sent", "failed", "pending", "problems")
     rows: list[tuple[object, ...]] = [
-        (day.date, *(getattr(day, column) for column in columns), *_seconds(day.lateness))
+        (day.date, *(getattr(day, column) for column in columns), *_lateness(day.lateness))
         for day in days
     ]
     totals = (report.total(column) for column in columns)
-    rows.append(("all", *totals, *_seconds(report.lateness)))
+    rows.append(("all", *totals, *_lateness(report.lateness)))
     output.print_table(_COLUMNS, rows)
     for problem in report.problems[:_NAMED]:
         said = PROBLEMS[problem.kind].format(
@@ -161,15 +161,8 @@ def _show(report: "Audit") -> None:
         output.tell(f"left out: {', '.join(report.months_gone)} have no partition (any more)")
 
 
-def _seconds(lateness: "Lateness | None") -> tuple[str, ...]:
-    return tuple(_duration(value) for value in lateness) if lateness else ("", "", "")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.1f} h"
+def _lateness(lateness: Sequence[float] | None) -> tuple[str, ...]:
+    return tuple(map(output.duration, lateness)) if lateness else ("", "", "")
 
 
 def _judge(report: "Audit") -> None:

@@ -1,13 +1,11 @@
-"""The commands that show how things are, and will be: status, monitor, preview."""
+"""The commands that show how things are: status, monitor."""
 
-from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from birthday_cli.cli import options, output
 from birthday_cli.cli.options import AsJson
-from birthday_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from birthday_cli.pipeline.look import Status
@@ -17,7 +15,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(status)
     app.command()(monitor)
-    app.command()(preview)
 
 
 def status(as_json: AsJson = False) -> None:
@@ -90,36 +87,3 @@ def monitor(
         output.print_json([dict(zip(table.columns, row, strict=True)) for row in table.rows])
     else:
         output.print_table(table.columns, table.rows, title=table.title)
-
-
-def preview(
-    first: Annotated[
-        str, typer.Option("--date", metavar="YYYY-MM-DD", help="The users' local date; today.")
-    ] = "",
-    days: Annotated[int, typer.Option(min=1, max=366, help="How many dates.")] = 1,
-    user: Annotated[str | None, typer.Option(help="Only this one: an e-mail or an id.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The most to show in a table.")] = 50,
-    as_json: AsJson = False,
-) -> None:
-    """Show who gets what when, planned or not.
-
-    Example: bdaysched preview --date 2027-02-28 --days 2
-    """
-    from birthday_cli.pipeline import look
-
-    settings = options.settings()
-    try:
-        day = date.fromisoformat(first) if first else options.clock(settings).now().date()
-    except ValueError as problem:
-        raise UsageError(f"--date {first!r} is not a date: write it like 2027-02-28") from problem
-    found = look.preview(settings, day, days, user)
-    if as_json:
-        output.print_json(found)
-        return
-    rows = [
-        (message.scheduled_send_time, message.timezone, message.email, message.message_type)
-        for message in found[:limit]
-    ]
-    output.print_table(("send_time", "timezone", "email", "type"), rows)
-    if len(found) > limit:
-        output.tell(f"{limit} of {len(found)}; --limit shows more")

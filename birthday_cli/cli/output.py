@@ -71,12 +71,26 @@ def size(count: int) -> str:
     return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
 
 
+def duration(seconds: float) -> str:
+    """Return a time for people, such as `3.1 s`, `2 min 5 s` or `48 h`."""
+    if seconds < 60:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    whole = round(seconds)
+    large, names = divmod(whole, 60), ("min", "s")
+    if whole >= 3600:
+        large, names = divmod(whole // 60, 60), ("h", "min")
+    if whole >= 360_000:
+        large, names = divmod(whole // 3600, 24), ("d", "h")
+    return f"{large[0]} {names[0]}" + (f" {large[1]} {names[1]}" if large[1] else "")
+
+
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None
 ) -> None:
     """Print rows: a table on a terminal, tab-separated values anywhere else.
 
-    Columns named `…_bytes` are shown with units on a terminal.
+    On a terminal columns named `…_bytes` or `…_seconds` have units, and midnight is a date in one
+    named `…_instant`.
     """
     if not sys.stdout.isatty():
         print("\t".join(columns))
@@ -100,7 +114,7 @@ def print_table(
     for index, column in enumerate(columns):
         values = [row[index] for row in materialised]
         table.add_column(
-            column.removesuffix("_bytes").replace("_", " "),
+            column.removesuffix("_bytes").removesuffix("_seconds").replace("_", " "),
             justify="right" if all(isinstance(value, int | float) for value in values) else "left",
             overflow="fold",
             # A line is found by its name, in the first column: the others give way.
@@ -116,11 +130,14 @@ def print_table(
 def _human(column: str, value: Any) -> str:
     if column.endswith("_bytes") and isinstance(value, int):
         return size(value)
+    if column.endswith("_seconds") and isinstance(value, int | float):
+        return duration(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     if isinstance(value, datetime):
         moment = value.astimezone(UTC)
-        return f"{moment:%Y-%m-%d}" if moment.time() == time() else f"{moment:%Y-%m-%d %H:%M}Z"
+        is_bound = column.endswith("_instant") and moment.time() == time()
+        return f"{moment:%Y-%m-%d}" if is_bound else f"{moment:%Y-%m-%d %H:%M}Z"
     return cell(value)
 
 

@@ -27,11 +27,15 @@ class Morning(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """Users that were added or changed, when, by the clock of planning, and all their zones."""
+    """Users that were added or changed, when, by the clock of planning, and all their zones.
+
+    `known_ids` are those of them who were there before, and so may have messages.
+    """
 
     user_ids: list[UUID]
     changed_ats: list[datetime]
     timezones: list[str]
+    known_ids: list[UUID]
 
 
 class Previewed(NamedTuple):
@@ -58,12 +62,17 @@ def plan_mornings(
     connection: Connection,
     message_type: MessageType,
     calendar: Sequence[Line],
-    status: Status,
-    error: str | None = None,
+    missed: str | None = None,
 ) -> int:
-    """Insert the messages that calendar calls for and that are not there; return their number."""
-    columns = {**_columns(calendar), "status": str(status), "error_message": error}
+    """Insert the messages that calendar calls for and that are not there; return their number.
+
+    With `missed`, the reason, they are too late, and FAILED from the start.
+    """
+    status = Status.FAILED if missed else Status.SCHEDULED
+    columns = {**_columns(calendar), "status": str(status), "error_message": missed}
+    columns["are_over"] = missed is not None
     columns["month_days_in_use"] = sorted({line.month_day for line in calendar})
+    columns["timezones_in_use"] = sorted({line.timezone for line in calendar})
     return _execute(connection, "planning/plan_mornings", message_type, columns)
 
 
@@ -111,12 +120,14 @@ def take_changed_users(
         sql.SQL("users.{} = ANY (%(month_days)s)").format(sql.Identifier(kind.date_column))
         for kind in message_types
     )
-    row: Any = connection.execute(
-        compose("planning/take_changed_users", celebrates=celebrates),
-        {"month_days": list(month_days), "limit": limit},
-    ).fetchone()
-    taken, user_ids, ages, timezones = row
-    return taken, Changed(user_ids, [now - max(age, timedelta()) for age in ages], timezones)
+    with declared(*message_types):
+        row: Any = connection.execute(
+            compose("planning/take_changed_users", celebrates=celebrates),
+            {"month_days": list(month_days), "limit": limit},
+        ).fetchone()
+    taken, user_ids, ages, timezones, known_ids = row
+    changed_ats = [now - max(age, timedelta()) for age in ages]
+    return taken, Changed(user_ids, changed_ats, timezones, known_ids)
 
 
 def withdraw(
@@ -157,7 +168,6 @@ def plan_users(
     many there were, and how many of them too late.
     """
     columns = {**changed._asdict(), **_columns(calendar), "now": now, "missed": missed}
-    columns["matter_untils"] = [line.matters_until for line in calendar]
     statement = _composed("planning/plan_users", message_type)
     row: Any = connection.execute(statement, columns, prepare=False).fetchone()
     return row[0], row[1]
@@ -180,26 +190,30 @@ def _execute(
     connection: Connection, name: str, message_type: MessageType, columns: dict[str, Any]
 ) -> int:
     # Not prepared: how many lines and users come in decides which plan is good.
-    with _declared(message_type):
+    with declared(message_type):
         return connection.execute(_composed(name, message_type), columns, prepare=False).rowcount
 
 
 @contextmanager
-def _declared(message_type: MessageType) -> Iterator[None]:
-    """Explain what the database says to a type that it has not been prepared for."""
+def declared(*message_types: MessageType) -> Iterator[None]:
+    """Explain what the database says to types that it has not been prepared for: UsageError."""
     try:
         yield
     except errors.UndefinedColumn as problem:
+        said = problem.diag.message_primary or ""
+        lacking = [kind for kind in message_types if kind.date_column in said]
+        if not lacking:
+            raise
         raise UsageError(
-            f"{message_type.name}: users have no column {message_type.date_column!r};"
+            f"{lacking[0].name}: users have no column {lacking[0].date_column!r};"
             " docs/message-types.md shows how a type is added"
         ) from problem
     except errors.CheckViolation as problem:
         if problem.diag.constraint_name != "check_message_type":
             raise
         raise UsageError(
-            f"{message_type.name} is not in check_message_type of message_logs;"
-            " docs/message-types.md shows how a type is added"
+            f"{', '.join(kind.name for kind in message_types)} is not in check_message_type of"
+            " message_logs; docs/message-types.md shows how a type is added"
         ) from problem
 
 
@@ -225,11 +239,13 @@ def _content(template: Template) -> sql.Composable:
 
 def _columns(calendar: Sequence[Line]) -> dict[str, Any]:
     return {
+        "days_in_use": sorted({line.delivery_date for line in calendar}),
         "delivery_dates": [line.delivery_date for line in calendar],
         "month_days": [line.month_day for line in calendar],
         "timezones": [line.timezone for line in calendar],
         "scheduled_send_times": [line.scheduled_send_time for line in calendar],
         "expires_ats": [line.expires_at for line in calendar],
+        "matter_untils": [line.matters_until for line in calendar],
     }
 
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from birthday_cli.brokers.base import Depth
 from birthday_cli.brokers.base import connect as connect_broker
 from birthday_cli.config import Settings
-from birthday_cli.db import cache, migrations, monitoring, partitions, users
+from birthday_cli.db import cache, migrations, monitoring, partitions
 from birthday_cli.db.connect import connect, connect_to, database
 from birthday_cli.db.monitoring import Table
-from birthday_cli.db.planning import Previewed
-from birthday_cli.domain import rules as ruling
 from birthday_cli.domain.months import Month
 from birthday_cli.errors import BdayschedError
-from birthday_cli.pipeline import plan
 
 
 @dataclass(frozen=True)
@@ -69,19 +66,6 @@ def _queue(settings: Settings, conninfo: str) -> Depth | str:
         return asyncio.run(ask())
     except BdayschedError as problem:
         return str(problem)
-
-
-def preview(settings: Settings, first: date, days: int, who: str | None) -> list[Previewed]:
-    """Return who is to get what on so many local dates from first on; of one user, if named.
-
-    Whether it has been planned makes no difference. Raises BdayschedError for an unknown user.
-    """
-    rules = ruling.of(settings)
-    with connect(settings, "bdaysched preview") as connection:
-        user = users.find(connection, who) if who else None
-        if who and not user:
-            raise BdayschedError(f"there is no user {who!r}: see `bdaysched users list`")
-        return plan.preview(connection, first, days, rules, user.id if user else None)
 
 
 def table(settings: Settings, name: str) -> Table:

@@ -23,7 +23,6 @@ from birthday_cli.domain.calendar import Line
 from birthday_cli.domain.message_types import MessageType
 from birthday_cli.domain.months import Month
 from birthday_cli.domain.rules import Rules
-from birthday_cli.domain.states import Status
 from birthday_cli.errors import MissingPartition
 
 _USERS_AT_ONCE = 20_000
@@ -67,14 +66,24 @@ def plan(
     done = Planned({message_type.name: 0 for message_type in rules.message_types})
     with connection.transaction(force_rollback=True) if dry_run else nullcontext():
         known = planning.planned_mornings(connection)
-        calendars = {}
+        calendars, planned = {}, {}
         for message_type in rules.message_types:
             of_type = known.get(message_type.name, {})
             wanted = _wanted(message_type, of_type, now, horizon, rules)
             wanted = _with_months(connection, wanted, now, done)
+            calendars[message_type] = wanted
+            planned[message_type] = [
+                line
+                for line in wanted
+                if Morning(line.delivery_date, line.scheduled_send_time) in of_type
+            ]
+        # Before the mornings, which find everyone as they are by then; and after, for those who are
+        # noted because a morning turned out to be another.
+        _plan_changed_users(connection, planned, now, rules, done)
+        for message_type, wanted in calendars.items():
+            of_type = known.get(message_type.name, {})
             for day, lines in groupby(wanted, attrgetter("delivery_date")):
                 _plan_day(connection, message_type, day, list(lines), of_type, now, full, done)
-            calendars[message_type] = wanted
         _plan_changed_users(connection, calendars, now, rules, done)
         planning.forget_old_mornings(connection, now - rules.look_back)
     return done
@@ -184,11 +193,9 @@ def _insert(
     done: Planned,
 ) -> None:
     if timely := [line for line in lines if line.expires_at > now]:
-        done.new[message_type.name] += planning.plan_mornings(
-            connection, message_type, timely, Status.SCHEDULED
-        )
+        done.new[message_type.name] += planning.plan_mornings(connection, message_type, timely)
     if late := [line for line in lines if line.expires_at <= now]:
-        missed = planning.plan_mornings(connection, message_type, late, Status.FAILED, _missed(now))
+        missed = planning.plan_mornings(connection, message_type, late, _missed(now))
         done.new[message_type.name] += missed
         done.missed += missed
 
@@ -208,13 +215,16 @@ def _plan_changed_users(
             taken, changed = planning.take_changed_users(
                 connection, rules.message_types, month_days, now, _USERS_AT_ONCE
             )
-            user_ids, zones = changed.user_ids, set(changed.timezones)
-            for message_type, all_lines in calendars.items() if user_ids else ():
+            known, zones = changed.known_ids, set(changed.timezones)
+            for message_type, all_lines in calendars.items() if changed.user_ids else ():
                 lines = [line for line in all_lines if line.timezone in zones]
-                done.withdrawn += planning.withdraw(
-                    connection, message_type, lines, user_ids, since
-                )
-                done.corrected += planning.correct(connection, message_type, lines, user_ids, since)
+                if known:
+                    done.withdrawn += planning.withdraw(
+                        connection, message_type, lines, known, since
+                    )
+                    done.corrected += planning.correct(
+                        connection, message_type, lines, known, since
+                    )
                 new, missed = planning.plan_users(
                     connection, message_type, lines, changed, now, _missed(now)
                 )

@@ -11,7 +11,7 @@ WITH inserted AS (
         CASE WHEN calendar.expires_at > %(now)s THEN 'SCHEDULED' ELSE 'FAILED' END,
         CASE WHEN calendar.expires_at <= %(now)s THEN %(missed)s END
     FROM unnest(%(user_ids)s::uuid[], %(changed_ats)s::timestamptz[]) AS changed (user_id, changed_at)
-    JOIN users ON users.id = changed.user_id
+    CROSS JOIN LATERAL (SELECT * FROM users WHERE users.id = changed.user_id OFFSET 0) AS users
     JOIN unnest(
         %(delivery_dates)s::date[], %(month_days)s::text[], %(timezones)s::text[],
         %(scheduled_send_times)s::timestamptz[], %(expires_ats)s::timestamptz[],
@@ -24,7 +24,9 @@ WITH inserted AS (
           SELECT FROM message_guard AS guard
           WHERE guard.delivery_date = calendar.delivery_date
             AND guard.user_id = users.id
+            AND guard.delivery_date = ANY (%(days_in_use)s)
             AND guard.message_type = {message_type}
+          OFFSET 0
       )
     RETURNING status
 )

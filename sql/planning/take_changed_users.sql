@@ -14,7 +14,8 @@ SELECT
     (SELECT count(*) FROM taken),
     coalesce(array_agg(looked_at.user_id), '{{}}'),
     coalesce(array_agg(now() - looked_at.changed_at), '{{}}'),
-    coalesce(array_agg(DISTINCT users.timezone), '{{}}')
+    coalesce(array_agg(DISTINCT users.timezone), '{{}}'),
+    coalesce(array_agg(looked_at.user_id) FILTER (WHERE NOT looked_at.added), '{{}}')
 FROM looked_at
-JOIN users ON users.id = looked_at.user_id
+CROSS JOIN LATERAL (SELECT * FROM users WHERE users.id = looked_at.user_id OFFSET 0) AS users
 WHERE NOT looked_at.added OR {celebrates}

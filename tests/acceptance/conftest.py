@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import pty
 import secrets
+import struct
+import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,3 +110,40 @@ def query(database: str) -> Query:
             return connection.execute(statement, parameters).fetchall()
 
     return ask
+
+
+OnTerminal: TypeAlias = Callable[..., str]
+
+
+@pytest.fixture
+def on_terminal(program: Program) -> OnTerminal:
+    """Run the program on a terminal of 80 columns; return what it writes there."""
+
+    def run(*arguments: str, answer: str = "", **environment: str) -> str:
+        terminal, end = pty.openpty()
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        process = subprocess.Popen(
+            [PROGRAM, *arguments],
+            env={**os.environ, "TERM": "xterm-256color", **program.environment, **environment},
+            stdin=end,
+            stdout=end,
+            stderr=end,
+        )
+        os.close(end)
+        os.write(terminal, answer.encode())
+        written = b""
+        # A terminal whose other end was closed is an error to read, not an end of file.
+        while chunk := _read(terminal):
+            written += chunk
+        os.close(terminal)
+        assert process.wait(60) is not None
+        return written.decode()
+
+    return run
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:
+        return b""

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import pty
 import re
-import struct
-import subprocess
-import termios
-from collections.abc import Callable
-from typing import TypeAlias
 
 import pytest
 
-from tests.acceptance.conftest import PROGRAM, Program
+from tests.acceptance.conftest import OnTerminal, Program
 
 SHOWING = [
     ["status"],
@@ -24,42 +16,6 @@ SHOWING = [
     ["monitor", "indexes"],
     ["monitor", "connections"],
 ]
-
-OnTerminal: TypeAlias = Callable[..., str]
-
-
-@pytest.fixture
-def on_terminal(program: Program) -> OnTerminal:
-    """Run the program on a terminal of 80 columns; return what it writes there."""
-
-    def run(*arguments: str, answer: str = "", **environment: str) -> str:
-        terminal, end = pty.openpty()
-        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        process = subprocess.Popen(
-            [PROGRAM, *arguments],
-            env={**os.environ, "TERM": "xterm-256color", **program.environment, **environment},
-            stdin=end,
-            stdout=end,
-            stderr=end,
-        )
-        os.close(end)
-        os.write(terminal, answer.encode())
-        written = b""
-        # A terminal whose other end was closed is an error to read, not an end of file.
-        while chunk := _read(terminal):
-            written += chunk
-        os.close(terminal)
-        assert process.wait(60) is not None
-        return written.decode()
-
-    return run
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65_536)
-    except OSError:
-        return b""
 
 
 @pytest.mark.parametrize("command", SHOWING, ids=" ".join)
@@ -108,7 +64,7 @@ async def test_json_is_one_document(program: Program, command: list[str]) -> Non
 async def test_a_destructive_command_asks_on_a_terminal(
     program: Program, on_terminal: OnTerminal
 ) -> None:
-    await program.run("create-partitions", "1", BDAYSCHED_NOW="2020-01-01T00:00Z")
+    await program.run("create-partitions", "1", BDAYSCHED_NOW="2020-01-15T00:00Z")
     before = (await program.run("monitor", "partitions")).out
     asked = on_terminal("drop-partitions", "12", answer="n\n")
     assert "message_logs_2020_01: empty" in asked

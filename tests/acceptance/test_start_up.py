@@ -27,6 +27,10 @@ COMMANDS = [
     ["run-worker"],
     ["monitor"],
     ["preview"],
+    ["audit"],
+    ["simulate"],
+    ["explain"],
+    ["forecast"],
     ["status"],
 ]
 HEAVY = {"psycopg", "psycopg_pool", "pika", "aiohttp", "aiosmtplib", "redis", "asyncio", "dateutil"}

@@ -1,15 +1,33 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
+from birthday_cli.config import Settings
+from birthday_cli.pipeline import retain
+from tests.told import MARCH
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "needs_node: compares with Node's ICU; not collected where there is no Node"
+    )
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if os.geteuid() != 0:
-        items[:] = [item for item in items if not item.get_closest_marker("needs_root")]
+    lacking = {"needs_root": os.geteuid() != 0, "needs_node": not shutil.which("node")}
+    for marker in (name for name, lacks in lacking.items() if lacks):
+        items[:] = [item for item in items if not item.get_closest_marker(marker)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")
 
 
 @pytest.fixture
@@ -17,3 +35,10 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
     """A connection to the database of the test, in autocommit mode and in UTC."""
     with psycopg.connect(database, autocommit=True, options="-c TimeZone=UTC") as connection:
         yield connection
+
+
+@pytest.fixture
+def march(settings: Settings, connection: psycopg.Connection) -> Settings:
+    """Settings whose database has the months around March 2027."""
+    retain.create_locked(connection, MARCH, 12, months_back=2)
+    return settings

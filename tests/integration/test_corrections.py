@@ -268,6 +268,9 @@ def test_a_user_who_was_added_while_nothing_ran_is_missed(connection: psycopg.Co
 
 def test_days_on_which_nothing_ran_are_recorded_as_missed(connection: psycopg.Connection) -> None:
     users = [add_user(connection, "Asia/Tokyo", f"{NOW + count * DAY:%m-%d}") for count in range(9)]
+    connection.execute("UPDATE users SET created_at = '2020-01-01'")
+    late = add_user(connection, "Asia/Tokyo", f"{NOW + 4 * DAY:%m-%d}")
+    connection.execute("UPDATE users SET created_at = %s WHERE id = %s", (NOW + 5 * DAY, late))
     # It is 21:00 there: the last morning within 48 hours is that of the day after tomorrow.
     assert plan(connection).new["BIRTHDAY"] == 3
     back = NOW + 6 * DAY

@@ -128,6 +128,7 @@ async def test_catching_up_after_days(settings: Settings, connection: psycopg.Co
     patient = replace(settings, max_lateness=(4 * DAY).total_seconds())
     for days in range(-6, 1):
         add_user(connection, "Europe/London", f"{NOW + days * DAY:%m-%d}")
+    connection.execute("UPDATE users SET created_at = '2020-01-01'")
     plan_at(patient, connection, NOW - 6 * DAY)
     # Nothing ran for six days: what was planned then, and what would have been since.
     plan_at(patient, connection, NOW)
