@@ -24,11 +24,10 @@ from birthday_cli.config import Settings
 from birthday_cli.db import messages
 from birthday_cli.db.connect import Connection, connect_async
 from birthday_cli.domain.message import Reference
-from birthday_cli.pipeline.dispatch import dispatch
+from birthday_cli.pipeline.dispatch import BATCH, dispatch
 from birthday_cli.pipeline.plan import plan
 from tests.facts import NOW, RULES
 
-_BATCH = 1_000
 _LATER = NOW + timedelta(hours=47)
 # Confirmed one by one a part is enough to tell the rate.
 _PART = 10
@@ -37,8 +36,8 @@ _PART = 10
 async def publish_in_a_window(settings: Settings, references: list[Reference]) -> None:
     """Publish in batches, each confirmed as a whole."""
     async with rabbitmq.connect(settings) as broker:
-        for start in range(0, len(references), _BATCH):
-            batch = references[start : start + _BATCH]
+        for start in range(0, len(references), BATCH):
+            batch = references[start : start + BATCH]
             assert len(await broker.publish(batch)) == len(batch)
 
 

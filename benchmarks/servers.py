@@ -67,8 +67,8 @@ def postgres_server(configuration: str = "") -> Iterator[postgres.PostgresServer
 
 @contextmanager
 def rabbitmq_node() -> Iterator[rabbitmq.RabbitNode]:
-    """Yield a private RabbitMQ node, gone afterwards."""
-    with process.folder("benchmark") as folder:
+    """Yield a private RabbitMQ node, gone afterwards; on disk, since a confirm means that."""
+    with process.folder("benchmark", on_disk=True) as folder:
         node = rabbitmq.RabbitNode(folder)
         try:
             node.start()

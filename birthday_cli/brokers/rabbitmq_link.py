@@ -36,6 +36,10 @@ class _Connection(AsyncioConnection):
         outcome = outcome() if isinstance(outcome, type) else outcome
         super()._on_connection_workflow_done(outcome)  # type: ignore[misc]
 
+    def _output_marshaled_frames(self, marshaled_frames: Any) -> None:
+        # pika would call send(2) for each of a message's three frames.
+        super()._output_marshaled_frames([b"".join(marshaled_frames)])  # type: ignore[misc]
+
 
 class Link:
     """One connection and its channel. Once it has failed, every method raises BrokerUnreachable.

@@ -1,23 +1,19 @@
-"""Commands over the users: seed, and users add, import, export, list, delete."""
+"""Commands over the users: seed, and users add, import, export, list, delete, erase."""
 
 import sys
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import Annotated
 
 import typer
 
 from birthday_cli.cli import options, output
+from birthday_cli.cli.importing import import_users
 from birthday_cli.cli.options import AsJson, DryRun, Yes
 from birthday_cli.domain.profile import Profile
-from birthday_cli.errors import ExitCode, UsageError
+from birthday_cli.errors import UsageError
 
-if TYPE_CHECKING:
-    from birthday_cli.pipeline.people import Rejected
-
-_SHOWN = 20
 users = typer.Typer(
-    help="The users: add, import, export, list and delete them.", no_args_is_help=True
+    help="The users: add, import, export, list, delete and erase them.", no_args_is_help=True
 )
 
 
@@ -29,6 +25,7 @@ def register(app: typer.Typer) -> None:
     users.command("export")(export_users)
     users.command("list")(list_users)
     users.command("delete")(delete_user)
+    users.command("erase")(erase_user)
     app.add_typer(users, name="users")
 
 
@@ -61,44 +58,6 @@ def seed(
         f" messages and {done.coming_messages} coming ones"
     )
     output.tell("next: `bdaysched schedule`, then `bdaysched run-worker`")
-
-
-def import_users(
-    file: Annotated[Path, typer.Argument(help="A CSV file, or - for standard input.")],
-    reject_file: Annotated[
-        Path | None, typer.Option(help="Write the rejected lines here, with the reason.")
-    ] = None,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-) -> None:
-    """Add users from CSV, or bring them up to date; e-mails tell who is who.
-
-    The header names, in any order: first_name, last_name, email, timezone, birthday_date,
-    anniversary_date, location_city, location_country. Dates are MM-DD, YYYY-MM-DD or --MM-DD. A
-    line that is wrong is reported and left out; the exit code is then 1.
-
-    Example: bdaysched users import people.csv --reject-file rejected.csv
-    """
-    from birthday_cli.pipeline.people import import_csv
-
-    settings = options.settings()
-    with ExitStack() as files:
-        source = files.enter_context(_open(file))
-        on_reject = _Rejections(files.enter_context(_create(reject_file)) if reject_file else None)
-        done = import_csv(settings, source, on_reject, dry_run)
-    if on_reject.count > _SHOWN:
-        more = on_reject.count - _SHOWN
-        kept = f"see {reject_file}" if reject_file else "--reject-file FILE keeps them all"
-        output.tell(f"… and {more} more: {kept}")
-    if as_json:
-        output.print_json(done)
-    else:
-        added = f"{'would take' if dry_run else 'added'} {done.added}"
-        output.tell(
-            f"{added}, changed {done.changed}, unchanged {done.unchanged}, rejected {done.rejected}"
-        )
-    if done.rejected:
-        raise typer.Exit(ExitCode.FAILED)
 
 
 def add_user(
@@ -204,40 +163,29 @@ def delete_user(
         output.tell(f"{'would delete' if dry_run else 'deleted'} {found.email}")
 
 
-class _Rejections:
-    """Shows the first rejected lines on stderr, and writes all of them to a file."""
+def erase_user(
+    who: Annotated[str, typer.Argument(metavar="USER", help="The e-mail or the id.")],
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove all that is kept about a user, also a deleted one, for good; say what that was.
 
-    def __init__(self, file: TextIO | None) -> None:
-        import csv
+    The messages of every month go, too, and a month that is restored later cannot bring them back.
+    Backups are not reached, nor what the delivery service has received.
 
-        self.count = 0
-        self._writer = csv.writer(file) if file else None
+    Example: bdaysched users erase ada@example.com --dry-run
+    """
+    from birthday_cli.pipeline import erase
 
-    def __call__(self, rejected: "Rejected") -> None:
-        self.count += 1
-        if self.count <= _SHOWN:
-            output.tell(f"line {rejected.line}: {rejected.reason}")
-        if self._writer:
-            self._writer.writerow([rejected.line, rejected.reason, *rejected.cells])
-
-
-def _open(file: Path) -> TextIO:
-    try:
-        if str(file) == "-":
-            return open(
-                sys.stdin.fileno(),
-                encoding="utf-8-sig",
-                errors="surrogateescape",
-                newline="",
-                closefd=False,
-            )
-        return file.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
-    except OSError as problem:
-        raise UsageError(f"{file} cannot be read: {problem.strerror}") from problem
-
-
-def _create(file: Path) -> TextIO:
-    try:
-        return file.open("w", encoding="utf-8", errors="surrogateescape", newline="")
-    except OSError as problem:
-        raise UsageError(f"{file} cannot be written: {problem.strerror}") from problem
+    settings = options.settings()
+    found = erase.find(settings, who)
+    if not dry_run:
+        question = f"Erase {found.first_name} {found.last_name} <{found.email}> for good?"
+        options.confirm(question, yes)
+    rows = erase.erase(settings, found.id, dry_run)
+    if as_json:
+        output.print_json({"dry_run": dry_run, "erased": found, "rows": rows})
+        return
+    output.print_table(("table", "rows"), rows.items())
+    output.tell(f"{'would erase' if dry_run else 'erased'} {found.email}")

@@ -7,8 +7,8 @@ import re
 from datetime import date, timedelta
 from enum import StrEnum
 
-_FORMS = re.compile(r"(?:\d{4}-|--)?(\d\d)-(\d\d)", re.ASCII)
-_LEAP_YEAR = 2000
+_FORMS = re.compile(r"(?:\d{4}-|--)?(\d\d-\d\d)", re.ASCII)
+_DAYS = frozenset(f"{date(2000, 1, 1) + timedelta(days=number):%m-%d}" for number in range(366))
 
 
 class LeapRule(StrEnum):
@@ -19,19 +19,26 @@ class LeapRule(StrEnum):
     SKIP = "skip"
 
 
+class NoMonthDay(ValueError):
+    """A text that is not a month and day, with the reason."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(f"{text!r} {reason}")
+        self.reason = reason
+
+
 def parse(text: str) -> str:
     """Return text as `MM-DD`.
 
     Accepts `MM-DD`, `YYYY-MM-DD` (the year is dropped) and `--MM-DD` (ISO 8601:2000, vCard).
-    ValueError for anything else, and for a day that no year has.
+    NoMonthDay for anything else, and for a day that no year has.
     """
     match = _FORMS.fullmatch(text)
     if not match:
-        raise ValueError(f"{text!r} is not a date: write MM-DD, YYYY-MM-DD or --MM-DD")
-    month, day = int(match[1]), int(match[2])
-    if not 1 <= month <= 12 or not 1 <= day <= calendar.monthrange(_LEAP_YEAR, month)[1]:
-        raise ValueError(f"{text!r} is not a day of the calendar")
-    return f"{match[1]}-{match[2]}"
+        raise NoMonthDay(text, "is not a date: write MM-DD, YYYY-MM-DD or --MM-DD")
+    if match[1] not in _DAYS:
+        raise NoMonthDay(text, "is not a day of the calendar")
+    return match[1]
 
 
 def celebrated_on(day: date, rule: LeapRule) -> list[str]:

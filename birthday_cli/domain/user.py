@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from birthday_cli.domain import month_day, zones
@@ -16,6 +16,8 @@ COLUMNS = REQUIRED + OPTIONAL
 # characters, a domain of non-empty labels, at most 254 octets (RFC 5321, 4.5.3.1.3).
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f.]+(?:\.[^@\s\x00-\x1f\x7f.]+)*")
 _LONGEST_EMAIL = 254
+# What no PostgreSQL text holds; bytes that are not UTF-8 were read as lone surrogates.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class User(NamedTuple):
@@ -31,29 +33,66 @@ class User(NamedTuple):
     location_country: str | None = None
 
 
-def parse(fields: Mapping[str, str]) -> User:
-    """Return the user that fields (column to text; empty means none) describe.
+class Wrong(ValueError):
+    """Why something is no user: the column and the value, empty for a missing one, with the reason.
 
-    Raises ValueError that names the column and the value when one is missing or wrong.
+    Where it is a line as a whole that is wrong, it has no column.
     """
-    values = {name: fields.get(name, "").strip() for name in COLUMNS}
-    for name, value in values.items():
-        if "\x00" in value:
-            raise ValueError(f"{name} {value!r} holds a NUL character")
-        if any("\ud800" <= character <= "\udfff" for character in value):
-            raise ValueError(f"{name} {value!r} is not UTF-8")
-    for name in REQUIRED:
-        if not values[name]:
-            raise ValueError(f"{name} is missing")
-    if not _EMAIL.fullmatch(values["email"]) or len(values["email"].encode()) > _LONGEST_EMAIL:
-        raise ValueError(f"email {values['email']!r} is not an e-mail address")
-    if values["timezone"] not in zones.names():
-        raise ValueError(f"timezone {values['timezone']!r} is not a time zone")
-    for name in ("birthday_date", "anniversary_date"):
-        if values[name]:
-            try:
-                values[name] = month_day.parse(values[name])
-            except ValueError as problem:
-                raise ValueError(f"{name} {problem}") from problem
-    optional = [values[name] or None for name in OPTIONAL]
-    return User(*(values[name] for name in REQUIRED), *optional)
+
+    def __init__(self, column: str, value: str, reason: str) -> None:
+        super().__init__(" ".join(filter(None, (column, repr(value) if value else "", reason))))
+        self.column = column
+        self.value = value
+        self.reason = reason
+
+
+def parse(fields: Mapping[str, str]) -> User:
+    """Return the user that fields (column to text; empty means none) describe; see `check`."""
+    return check([fields.get(name, "") for name in COLUMNS])
+
+
+def check(values: Sequence[str]) -> User:
+    """Return the user that values, in the order of COLUMNS, describe; an empty one means none.
+
+    Raises Wrong for the first value that is missing or wrong. This runs for every line of an
+    import, so what is right must be found right in few steps.
+    """
+    values = [value.strip() for value in values]
+    if _UNSTORABLE.search("".join(values)):
+        raise _unstorable(values)
+    first_name, last_name, email, timezone, birthday, anniversary, city, country = values
+    if not (first_name and last_name and email and timezone):
+        raise Wrong(REQUIRED[values.index("")], "", "is missing")
+    if not _EMAIL.fullmatch(email) or len(email.encode()) > _LONGEST_EMAIL:
+        raise Wrong("email", email, "is not an e-mail address")
+    if timezone not in zones.names():
+        raise Wrong("timezone", timezone, "is not a time zone")
+    return User(
+        first_name,
+        last_name,
+        email,
+        timezone,
+        _month_day("birthday_date", birthday),
+        _month_day("anniversary_date", anniversary),
+        city or None,
+        country or None,
+    )
+
+
+def _unstorable(values: Sequence[str]) -> Wrong:
+    column, value, found = next(
+        (column, value, found)
+        for column, value in zip(COLUMNS, values, strict=True)
+        if (found := _UNSTORABLE.search(value))
+    )
+    reason = "holds a NUL character" if found[0] == "\x00" else "is not UTF-8"
+    return Wrong(column, value, reason)
+
+
+def _month_day(column: str, value: str) -> str | None:
+    if not value:
+        return None
+    try:
+        return month_day.parse(value)
+    except month_day.NoMonthDay as problem:
+        raise Wrong(column, value, problem.reason) from problem

@@ -12,7 +12,7 @@ from birthday_cli.db.connect import AsyncConnection
 from birthday_cli.domain import rules as ruling
 from birthday_cli.domain.message import Reference
 
-_BATCH = 1_000
+BATCH = 2_000
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ async def dispatch(
     rules = ruling.of(settings)
     since, quiet = now - rules.look_back, rules.quiet_zones(now)
     while True:
-        batch = await messages.due(connection, since, now, quiet, last, _BATCH)
+        batch = await messages.due(connection, since, now, quiet, last, BATCH)
         if not batch:
             return Dispatched(queued, unconfirmed)
         last = batch[-1]

@@ -44,12 +44,12 @@ def account() -> pwd.struct_passwd | None:
 
 
 @contextmanager
-def folder(name: str) -> Iterator[Path]:
+def folder(name: str, on_disk: bool = False) -> Iterator[Path]:
     """Yield a folder of the servers' account, in memory where there is any; gone afterwards.
 
     Not under pytest's own temporary folder, which is 0700 and so closed to that account.
     """
-    path = Path(tempfile.mkdtemp(prefix=f"bdaysched-{name}-", dir=_memory()))
+    path = Path(tempfile.mkdtemp(prefix=f"bdaysched-{name}-", dir=None if on_disk else _memory()))
     try:
         if owner := account():
             os.chown(path, owner.pw_uid, owner.pw_gid)

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from birthday_cli.domain import zones
-from birthday_cli.domain.send_time import end_of_local_day, instant, local_day
+from birthday_cli.domain.send_time import instant
 
 NINE = time(9)
 
@@ -30,23 +28,6 @@ NINE = time(9)
 )
 def test_the_instant_of_a_local_time(zone: str, day: date, at: time, expected: str) -> None:
     assert instant(day, at, zones.load(zone)) == datetime.fromisoformat(expected)
-
-
-def test_a_day_that_does_not_exist_is_over_at_the_end_of_the_next() -> None:
-    apia = zones.load("Pacific/Apia")
-    sent = instant(date(2011, 12, 30), NINE, apia)
-    assert local_day(sent, apia) == date(2011, 12, 31)
-    assert end_of_local_day(sent, apia) == sent + timedelta(hours=15)
-
-
-@given(st.sampled_from(sorted(zones.names())), st.dates(date(2024, 1, 1), date(2032, 12, 31)))
-def test_a_morning_lies_in_its_own_day_before_its_end(name: str, day: date) -> None:
-    zone = zones.load(name)
-    morning = instant(day, NINE, zone)
-    assert morning.tzinfo is UTC
-    local = morning.astimezone(zone)
-    assert (local.date(), local.time()) == (day, NINE)
-    assert timedelta(hours=13) < end_of_local_day(morning, zone) - morning < timedelta(hours=17)
 
 
 def test_an_unknown_zone_is_a_key_error() -> None:

@@ -1,0 +1,150 @@
+"""How the server goes about planning's statements: by what they are about, not by the table.
+
+`EXPLAIN` of each statement just before it runs, with its own parameters; never how long it took.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from birthday_cli.pipeline.plan import plan
+from tests.facts import NOW, RULES
+
+MANY = 50_000
+ENOUGH = 20_000
+# Everyone has two dates, spread over the year, but for a crowd of so many tenths, born on one day.
+FILL = """
+INSERT INTO users (first_name, last_name, email, timezone, birthday_date, anniversary_date)
+SELECT 'Ada', 'Lovelace', n || '@example.com', zones.names[1 + n %% cardinality(zones.names)],
+    to_char(CASE WHEN n %% 10 < %(crowd)s THEN %(day)s ELSE year + n %% 365 END, 'MM-DD'),
+    to_char(year + n %% 364, 'MM-DD')
+FROM generate_series(1, %(users)s) AS n
+CROSS JOIN (SELECT date '2024-01-01' AS year) AS given
+CROSS JOIN (SELECT array_agg(name ORDER BY name) AS names FROM time_zones) AS zones
+"""
+
+
+class Explaining(psycopg.Connection[Any]):
+    """A connection that keeps the nodes of each statement's plan, with the statement's text."""
+
+    statements: list[tuple[str, list[dict[str, Any]]]]
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> psycopg.Cursor[Any]:
+        if params:
+            text = query.as_string(self) if isinstance(query, sql.Composable) else query
+            explained: Any = (
+                super().execute(f"EXPLAIN (FORMAT JSON) {text}", params, prepare=False).fetchone()
+            )
+            self.statements.append((text, list(_nodes(explained[0][0]["Plan"]))))
+        return super().execute(query, params, **options)
+
+    def of(self, words: str) -> list[list[dict[str, Any]]]:
+        """Return the plans of the statements that hold words."""
+        found = [nodes for text, nodes in self.statements if words in text]
+        assert found, words
+        return found
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", []):
+        yield from _nodes(child)
+
+
+def reads(nodes: list[dict[str, Any]], table: str) -> list[dict[str, Any]]:
+    """Return the nodes that read a table, or the partitions of one."""
+    return [
+        node
+        for node in nodes
+        if node.get("Relation Name", "").startswith(table) and node["Node Type"] != "ModifyTable"
+    ]
+
+
+def conditions(nodes: list[dict[str, Any]]) -> str:
+    """Return everything by which indexes are searched."""
+    return " ".join(node.get("Index Cond", "") for node in nodes)
+
+
+@pytest.fixture
+def explaining(database: str) -> Iterator[Explaining]:
+    session = "-c TimeZone=UTC -c DateStyle=ISO"
+    with Explaining.connect(database, autocommit=True, options=session) as connection:
+        connection.statements = []
+        yield connection
+
+
+def fill(connection: psycopg.Connection[Any], users: int, crowd: int = 0) -> None:
+    """Add users, so many tenths of whom have their birthday tomorrow; planning knows them."""
+    day = NOW.date() + timedelta(days=1)
+    connection.execute(FILL, {"users": users, "day": day, "crowd": crowd})
+    connection.execute("TRUNCATE changed_users")
+
+
+def plan_hours(connection: Explaining, hours: int) -> int:
+    connection.statements.clear()
+    return sum(plan(connection, NOW, timedelta(hours=hours), RULES).new.values())
+
+
+@pytest.mark.parametrize("analyzed", [True, False], ids=["analyzed", "without statistics"])
+def test_few_of_many_users_are_found_by_an_index(explaining: Explaining, analyzed: bool) -> None:
+    fill(explaining, MANY)
+    if analyzed:
+        explaining.execute("ANALYZE")
+    assert 0 < plan_hours(explaining, 48) < MANY / 50
+    for message_type, column in (("BIRTHDAY", "birthday"), ("ANNIVERSARY", "anniversary")):
+        for nodes in explaining.of(f"users.id, '{message_type}'"):
+            assert {node["Node Type"] for node in reads(nodes, "users")} <= {
+                "Index Scan",
+                "Bitmap Heap Scan",
+            }
+            assert f"{column}_date" in conditions(nodes)
+
+
+@pytest.mark.parametrize("analyzed", [True, False], ids=["analyzed", "without statistics"])
+def test_who_has_a_message_is_looked_up_one_by_one(explaining: Explaining, analyzed: bool) -> None:
+    """Without statistics a join here once compared everyone with everyone."""
+    fill(explaining, ENOUGH, crowd=4)
+    assert plan_hours(explaining, 20) > ENOUGH / 10
+    if analyzed:
+        explaining.execute("ANALYZE")
+    assert plan_hours(explaining, 36) > ENOUGH / 10
+    for nodes in explaining.of("INSERT INTO message_logs"):
+        guards = reads(nodes, "message_guard")
+        assert {node["Node Type"] for node in guards} <= {"Index Only Scan", "Index Scan"}
+        for node in guards:
+            assert "user_id" in node["Index Cond"]
+            assert "delivery_date" in node["Index Cond"]
+        # Of the months, those in which the days lie.
+        assert 1 <= len({node["Relation Name"] for node in guards}) <= 2
+
+
+@pytest.mark.parametrize("analyzed", [True, False], ids=["analyzed", "without statistics"])
+def test_one_changed_user_is_looked_up_with_their_messages(
+    explaining: Explaining, analyzed: bool
+) -> None:
+    fill(explaining, ENOUGH, crowd=4)
+    plan_hours(explaining, 48)
+    if analyzed:
+        explaining.execute("ANALYZE")
+    explaining.execute(
+        "UPDATE users SET timezone = 'Asia/Tokyo', first_name = 'Eve'"
+        " WHERE id = (SELECT user_id FROM message_logs LIMIT 1)"
+    )
+    plan_hours(explaining, 48)
+    for statement in (
+        "DELETE FROM message_logs",
+        "UPDATE message_logs",
+        "INSERT INTO message_logs",
+    ):
+        for nodes in explaining.of(statement):
+            assert [node["Index Name"] for node in reads(nodes, "users")] == ["users_pkey"]
+            # In months that have nothing in them, anything goes.
+            for node in reads(nodes, f"message_logs_{NOW:%Y_%m}"):
+                assert node["Node Type"] in ("Index Scan", "Bitmap Heap Scan")
+                assert "user_id" in conditions(list(_nodes(node)))
