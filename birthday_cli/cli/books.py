@@ -162,7 +162,15 @@ def _show(report: "Audit") -> None:
 
 
 def _lateness(lateness: Sequence[float] | None) -> tuple[str, ...]:
-    return tuple(map(output.duration, lateness)) if lateness else ("", "", "")
+    return tuple(map(_brief, lateness)) if lateness else ("", "", "")
+
+
+def _brief(seconds: float) -> str:
+    # In one unit: three of them have to fit into a line.
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
 
 
 def _judge(report: "Audit") -> None:
