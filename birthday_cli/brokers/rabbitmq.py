@@ -23,7 +23,7 @@ from birthday_cli.errors import BdayschedError, BrokerUnreachable
 REASON_HEADER = "bdaysched-reason"
 """The header of a dead letter that says why it was put aside."""
 
-_WINDOW = 2_000  # publishes that await the broker's confirm at the same time
+_WINDOW = 5_000  # publishes that await the broker's confirm at the same time
 _BREATH = 100  # publishes between two turns of the loop: pika sends nothing until it turns
 _REASON_LIMIT = 500  # characters; headers must fit in one frame
 _PRECONDITION_FAILED = 406

@@ -12,7 +12,7 @@ from birthday_cli.db.connect import AsyncConnection
 from birthday_cli.domain import rules as ruling
 from birthday_cli.domain.message import Reference
 
-BATCH = 2_000
+BATCH = 5_000
 
 
 @dataclass(frozen=True)

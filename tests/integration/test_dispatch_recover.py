@@ -75,7 +75,7 @@ async def test_more_than_a_batch_goes_out_once_each(
 ) -> None:
     connection.execute(
         "INSERT INTO users (first_name, last_name, email, timezone)"
-        " SELECT 'a', 'b', n || '@example.com', 'UTC' FROM generate_series(1, 2500) AS n"
+        " SELECT 'a', 'b', n || '@example.com', 'UTC' FROM generate_series(1, 10500) AS n"
     )
     connection.execute(
         "INSERT INTO message_logs (user_id, message_type, message_content, delivery_date,"
@@ -83,8 +83,8 @@ async def test_more_than_a_batch_goes_out_once_each(
         (NOW.date(), NOW),
     )
     queue = MemoryQueue()
-    assert await run_dispatch(settings, queue) == Dispatched(queued=2_500, unconfirmed=0)
-    assert len(set(queue.ready)) == len(queue.ready) == 2_500
+    assert await run_dispatch(settings, queue) == Dispatched(queued=10_500, unconfirmed=0)
+    assert len(set(queue.ready)) == len(queue.ready) == 10_500
 
 
 def test_due_rows_are_looked_for_in_their_months_only(connection: psycopg.Connection) -> None:
