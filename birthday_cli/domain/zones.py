@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from zoneinfo import ZoneInfo
 
 
 def version() -> str:
     """Return the release of the IANA data in use, such as `2026f`."""
-    with resources.files("tzdata.zoneinfo").joinpath("tzdata.zi").open(encoding="ascii") as data:
+    with _data().joinpath("tzdata.zi").open(encoding="ascii") as data:
         return data.readline().removeprefix("# version ").strip()
 
 
@@ -27,5 +28,11 @@ def load(name: str) -> ZoneInfo:
     """Return the zone called name; KeyError when there is none."""
     if name not in names():
         raise KeyError(name)
-    with resources.files("tzdata.zoneinfo").joinpath(*name.split("/")).open("rb") as data:
+    with _data().joinpath(*name.split("/")).open("rb") as data:
         return ZoneInfo.from_file(data, key=name)
+
+
+@cache
+def _data() -> Traversable:
+    # To find it takes as long as to read a zone, and planning reads all 600.
+    return resources.files("tzdata.zoneinfo")

@@ -262,3 +262,26 @@ def test_only_some_are_named_but_all_are_counted(
     connection.execute("DELETE FROM changed_users")
     report = run(settings)
     assert (len(report.problems), report.counts) == (3, {"gap": 5})
+
+
+def test_whose_date_became_one_of_days_gone_by_missed_nothing(
+    settings: Settings, connection: psycopg.Connection
+) -> None:
+    user = add_user(connection)
+    set_dates = "UPDATE users SET created_at = '2020-01-01', updated_at = %s WHERE id = %s"
+    connection.execute(set_dates, (NOW + DAY, user))
+    connection.execute("DELETE FROM changed_users")
+    assert run(settings, NOW + DAY).balanced
+    connection.execute(set_dates, (NOW - DAY, user))
+    connection.execute("DELETE FROM changed_users")
+    assert named(run(settings, NOW + DAY)) == [("gap", user)]
+
+
+def test_who_was_deleted_before_is_not_missing(
+    settings: Settings, connection: psycopg.Connection
+) -> None:
+    add_user(connection)
+    connection.execute(f"UPDATE users SET {LONG_AGO}, deleted_at = '2020-01-02'")
+    connection.execute("DELETE FROM changed_users")
+    report = run(settings)
+    assert (report.balanced, report.total("eligible")) == (True, 0)
