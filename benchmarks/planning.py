@@ -1,8 +1,9 @@
 """How fast planning is, against the plainest INSERT … SELECT of the same rows, in one run.
 
-The rows that `plan` inserted are kept in a table of their own. Then both run in turn, from the same
-state, into the same partitions with the same indexes, foreign key and guard: `plan`, which finds
-who is due when and composes the texts, and an INSERT that copies the kept rows.
+The rows that `plan` inserted are kept in a table of their own, in the order of their insertion. Then
+both run in turn, from the same state, into the same partitions with the same indexes, foreign key
+and guard: `plan`, which finds who is due when and composes the texts, and an INSERT that copies the
+kept rows.
 
     python -m benchmarks.planning --users 1000000 --due 200000 --rounds 3
 """
@@ -28,6 +29,14 @@ def run_plan(connection: Connection, due: int) -> None:
     assert sum(plan(connection, NOW, servers.HORIZON, RULES).new.values()) == due
 
 
+def keep(connection: Connection) -> None:
+    """Keep what was planned, for `run_copy`."""
+    connection.execute(
+        f"CREATE UNLOGGED TABLE kept AS SELECT {_COLUMNS} FROM message_logs".encode()
+    )
+    connection.execute("VACUUM ANALYZE kept")
+
+
 def run_copy(connection: Connection, due: int) -> None:
     """Insert the kept rows."""
     statement = f"INSERT INTO message_logs ({_COLUMNS}) SELECT {_COLUMNS} FROM kept"
@@ -50,10 +59,7 @@ def main() -> None:
         servers.add_users(connection, given.users, given.due)
         connection.execute("VACUUM ANALYZE users")
         run_plan(connection, given.due)
-        connection.execute(
-            f"CREATE UNLOGGED TABLE kept AS SELECT {_COLUMNS} FROM message_logs".encode()
-        )
-        connection.execute("VACUUM ANALYZE kept")
+        keep(connection)
         for number in range(given.rounds):
             for work, times in sorted(
                 ((run_plan, planned), (run_copy, copied)),

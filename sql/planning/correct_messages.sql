@@ -1,6 +1,10 @@
 -- Brings the messages of one type for some users in line with who these users are now, and with the
 -- calendar: the instant, and with it the month that the row is kept in, and the wording. What is
 -- under way already stays as it is.
+--
+-- Without statistics the server joins whole days, and that for each user. So the users come first, by
+-- key (OFFSET 0), with their lines (MATERIALIZED), and IS TRUE leaves of the messages' indexes only
+-- the one by user.
 WITH wanted AS MATERIALIZED (
     SELECT
         users.id AS user_id, {message_content} AS message_content,

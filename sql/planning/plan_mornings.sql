@@ -1,7 +1,11 @@
 -- Inserts the messages of one type for everyone who celebrates on a local date of the calendar that
 -- comes in: one line for each local date, celebrated month-day and zone, with its send instant. The
--- arithmetic of zones is the program's, so the server's time-zone data plays no part. Days that are over are for those
--- who were there.
+-- arithmetic of zones is the program's, so the server's time-zone data plays no part. Days that are
+-- over are for those who were there.
+--
+-- OFFSET 0 keeps the guard a look-up of its own for each user: made into a join without statistics,
+-- it compared all of a day with each other. In the order of users.id, which the foreign key and most
+-- indexes share, many rows take a quarter less time.
 INSERT INTO message_logs (
     user_id, message_type, message_content, delivery_date, scheduled_send_time, expires_at,
     status, error_message
@@ -28,3 +32,4 @@ WHERE users.deleted_at IS NULL
         AND guard.message_type = {message_type}
       OFFSET 0
   )
+ORDER BY users.id

@@ -1,5 +1,6 @@
 -- Inserts the messages of one type that some users lack, on the mornings that have been planned. A
--- morning whose day was over when the user was added or changed is none of theirs.
+-- morning whose day was over when the user was added or changed is none of theirs. OFFSET 0 keeps
+-- look-ups by key what they are, whatever the server believes of the tables' sizes.
 WITH inserted AS (
     INSERT INTO message_logs (
         user_id, message_type, message_content, delivery_date, scheduled_send_time, expires_at,

@@ -203,6 +203,29 @@ def test_a_new_send_time_or_wording_reaches_what_is_planned(
     assert planned(connection) == [(TOMORROW.date(), at, "Maya: 100%!")]
 
 
+def test_a_new_wording_alone_reaches_what_is_planned(
+    connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    add_user(connection, birthday=f"{TOMORROW:%m-%d}", first_name="Maya")
+    plan(connection, rules=declared(tmp_path / "1", "09:00:00", "Hi {first_name}"))
+    assert plan(connection, rules=declared(tmp_path / "2", "09:00:00", "Hello")).corrected == 1
+    assert [text for _, _, text in planned(connection)] == ["Hello"]
+
+
+def test_a_change_on_the_heels_of_the_addition_is_followed(
+    connection: psycopg.Connection,
+) -> None:
+    user = add_user(connection, birthday=f"{TOMORROW:%m-%d}")
+    # The morning's own statement plans those whose note comes too late for the same run.
+    connection.execute("CREATE TEMPORARY TABLE late AS TABLE changed_users")
+    connection.execute("DELETE FROM changed_users")
+    plan(connection)
+    connection.execute("INSERT INTO changed_users TABLE late")
+    change(connection, user, "first_name = 'Other'")
+    assert plan(connection).corrected == 1
+    assert planned(connection)[0][2] == "Happy birthday, Other Lovelace!"
+
+
 def test_another_leap_rule_moves_29_february(connection: psycopg.Connection) -> None:
     now = datetime(2027, 2, 26, 12, tzinfo=UTC)
     retain.create_locked(connection, now, 1)
