@@ -1,9 +1,9 @@
 """How fast planning is, against the plainest INSERT … SELECT of the same rows, in one run.
 
-The rows that `plan` inserted are kept in a table of their own, in the order of their insertion. Then
-both run in turn, from the same state, into the same partitions with the same indexes, foreign key
-and guard: `plan`, which finds who is due when and composes the texts, and an INSERT that copies the
-kept rows.
+The rows that `plan` inserted are kept in a table of their own, in the order of their insertion.
+Then both run in turn, from the same state, into the same partitions with the same indexes, foreign
+key and guard: `plan`, which finds who is due when and composes the texts, and an INSERT that copies
+the kept rows.
 
     python -m benchmarks.planning --users 1000000 --due 200000 --rounds 3
 """
