@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
-from uuid import UUID
 
 from birthday_cli.db import partitions, planning
 from birthday_cli.db.connect import Connection
-from birthday_cli.db.planning import Morning, Previewed
+from birthday_cli.db.planning import Morning
 from birthday_cli.domain import calendar
 from birthday_cli.domain.calendar import Line
 from birthday_cli.domain.message_types import MessageType
@@ -26,7 +25,6 @@ from birthday_cli.domain.rules import Rules
 from birthday_cli.errors import MissingPartition
 
 _USERS_AT_ONCE = 20_000
-_DAYS_AT_ONCE = 14
 # Mornings come on quarters of an hour, and the horizon is whole hours: without this the messages of
 # a busy minute would wait while those of the same minute two days later are planned.
 _BETWEEN_MORNINGS = timedelta(minutes=7)
@@ -87,22 +85,6 @@ def plan(
         _plan_changed_users(connection, calendars, now, rules, done)
         planning.forget_old_mornings(connection, now - rules.look_back)
     return done
-
-
-def preview(
-    connection: Connection, first: date, days: int, rules: Rules, user_id: UUID | None = None
-) -> list[Previewed]:
-    """Return who is to get what on so many local dates from first on, in the order of sending."""
-    found: list[Previewed] = []
-    for start in range(0, days, _DAYS_AT_ONCE):
-        dates = [
-            first + timedelta(days=count)
-            for count in range(start, min(start + _DAYS_AT_ONCE, days))
-        ]
-        for message_type in rules.message_types:
-            lines = list(calendar.lines(message_type, dates, rules))
-            found += planning.preview(connection, message_type, lines, user_id)
-    return sorted(found, key=lambda message: (message.scheduled_send_time, message.email))
 
 
 def _wanted(
