@@ -12,7 +12,7 @@ from typing import Any
 
 from birthday_cli.errors import UsageError
 
-_MAY_BE_ZERO = {"MAX_LATENESS"}
+_MAY_BE_ZERO = {"MAX_LATENESS", "DELIVERY_RATE", "METRICS_PORT"}
 
 
 def _setting(default: Any, help_text: str) -> Any:
@@ -33,6 +33,10 @@ class Settings:
     delivery_url: str = _setting("", "`https://…`, `smtp://…`, `smtps://…` or `console:`")
     delivery_secret: str = _setting("", "signs webhooks (Standard Webhooks); `whsec_…` or any text")
     delivery_timeout: float = _setting(10.0, "longest wait for the delivery service")
+    delivery_ca: str = _setting("", "who vouches for the delivery service: PEM, or a file's path")
+    delivery_cert: str = _setting("", "our certificate for it: PEM, or a file's path")
+    delivery_key: str = _setting("", "the certificate's key: PEM, or a file's path")
+    delivery_rate: int = _setting(0, "most messages a second, of the fleet; `0` means no limit")
     delivery_from: str = _setting("birthdays@localhost", "sender of SMTP messages")
     database_pool_max: int = _setting(20, "most connections that one process opens")
     database_connect_timeout: int = _setting(10, "longest wait for a connection")
@@ -52,9 +56,15 @@ class Settings:
     worker_concurrency: int = _setting(64, "requests under way at once in one worker")
     worker_prefetch: int = _setting(400, "references that a worker holds unacknowledged")
     worker_lease: float = _setting(300.0, "a claimed message is taken back after this")
+    worker_drain_timeout: float = _setting(30.0, "what is under way at SIGTERM may take this long")
     worker_max_attempts: int = _setting(8, "attempts before a message is FAILED")
+    worker_breaker: int = _setting(20, "failures in a row after which a worker pauses and probes")
+    ambiguous: str = _setting("retry", "sent, and no answer: `retry`, or `hold` for a person")
     recover_queued_after: float = _setting(600.0, "age at which a QUEUED row may be stuck")
     response_body_limit: int = _setting(2_000, "characters of a response that are recorded")
+    metrics_port: int = _setting(0, "the worker's /healthz, /readyz and /metrics; `0` means none")
+    metrics_host: str = _setting("127.0.0.1", "the address on which they are served")
+    log_level: str = _setting("info", "`debug`, `info`, `warning` or `error`")
     bdaysched_now: str = _setting("", "ISO 8601 instant at which the clock starts (tests, drills)")
 
 

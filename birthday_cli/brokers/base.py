@@ -18,6 +18,16 @@ class Delivery(NamedTuple):
     tag: int
 
 
+class DeadLetter(NamedTuple):
+    """What was put aside, and why; `reference` is None for a body that holds none."""
+
+    reference: Reference | None
+    message_id: str
+    reason: str
+    body_bytes: int
+    tag: int
+
+
 class Depth(NamedTuple):
     """How many references wait to be received, and how many were put aside as dead."""
 
@@ -58,6 +68,15 @@ class Broker(Protocol):
 
     async def stop_consuming(self) -> None:
         """Receive nothing more; what was received can still be settled. Releases the rest."""
+
+    async def dead_letters(self, limit: int) -> list[DeadLetter]:
+        """Return up to limit of what was put aside, the oldest first.
+
+        They stay where they are, out of other connections' sight until this one is closed.
+        """
+
+    async def discard(self, letters: Sequence[DeadLetter]) -> None:
+        """Remove for good what `dead_letters` of this connection has returned."""
 
     async def depth(self) -> Depth:
         """Return how full the queue is."""
