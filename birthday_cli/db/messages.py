@@ -10,21 +10,35 @@ from uuid import UUID
 from birthday_cli.db.connect import AsyncConnection, Connection
 from birthday_cli.db.queries import query
 from birthday_cli.domain.message import Message, Reference
+from birthday_cli.domain.retry import Ambiguous, RetryPolicy
 from birthday_cli.domain.states import Status
 
 _FIRST_ID = UUID(int=0)
 
 
-class Result(NamedTuple):
-    """What is to be recorded of one attempt; `pause` is set for RETRYING."""
+class Claim(NamedTuple):
+    """A message in a worker's hand, and the token by which it may record or hand it back."""
 
     message: Message
+    token: UUID
+
+
+class Result(NamedTuple):
+    """What is to be recorded of one attempt.
+
+    `pause` is set for RETRYING, and None of a message that is held for a person. `attempt` is what
+    `explain` is to show of an attempt that did not deliver, as JSON.
+    """
+
+    claim: Claim
     status: Status
-    sent_at: datetime | None
-    pause: timedelta | None
-    code: int | None
-    body: str | None
-    error: str | None
+    sent_at: datetime | None = None
+    pause: timedelta | None = None
+    is_held: bool = False
+    code: int | None = None
+    body: str | None = None
+    error: str | None = None
+    attempt: str | None = None
 
 
 class PastMessage(NamedTuple):
@@ -92,15 +106,26 @@ async def claim(
     references: Sequence[Reference],
     now: datetime,
     quiet_zones: Sequence[str],
+    token: UUID,
     lease: timedelta,
 ) -> list[Message]:
-    """Take the messages behind references that nobody else has and that may be sent now."""
+    """Take the messages behind references that nobody else has and that may be sent now.
+
+    Repeated with the same token it returns what it took before, and is still in hand.
+    """
     cursor = await connection.execute(
         query("messages/claim"),
-        {**_keys(references), "now": now, "quiet_zones": list(quiet_zones), "lease": lease},
+        {
+            **_keys(references),
+            "now": now,
+            "quiet_zones": list(quiet_zones),
+            "token": token,
+            "lease": lease,
+        },
+        binary=True,
     )
     rows: list[Any] = await cursor.fetchall()
-    return [Message(*row) for row in rows]
+    return [Message._make(row) for row in rows]
 
 
 async def known(connection: AsyncConnection, references: Sequence[Reference]) -> set[UUID]:
@@ -111,20 +136,46 @@ async def known(connection: AsyncConnection, references: Sequence[Reference]) ->
 
 
 async def record(connection: AsyncConnection, results: Sequence[Result]) -> set[UUID]:
-    """Write results; return the ids of the rows that were still this worker's to write."""
+    """Write results; return the ids of the rows that were still this worker's to write.
+
+    A row that the same result was written to before counts as written.
+    """
+    claims = [result.claim for result in results]
     cursor = await connection.execute(
         query("messages/record"),
         {
-            **_keys([result.message.reference for result in results]),
-            "fences": [result.message.retry_count for result in results],
+            **_claim_keys(claims),
             "statuses": [str(result.status) for result in results],
             "sent_at": [result.sent_at for result in results],
             "pauses": [result.pause for result in results],
+            "held": [result.is_held for result in results],
             "codes": [result.code for result in results],
             "bodies": [result.body for result in results],
             "errors": [result.error for result in results],
+            "attempts": [result.attempt for result in results],
         },
+        binary=True,
     )
+    rows: list[Any] = await cursor.fetchall()
+    recorded = {found for (found,) in rows}
+    if missing := [claim for claim in claims if claim.message.id not in recorded]:
+        cursor = await connection.execute(query("messages/list_recorded"), _claim_keys(missing))
+        rows = await cursor.fetchall()
+        recorded |= {found for (found,) in rows}
+    return recorded
+
+
+async def hand_back(connection: AsyncConnection, claims: Sequence[Claim]) -> None:
+    """Put claimed messages that were never tried back among the QUEUED ones."""
+    await connection.execute(query("messages/hand_back"), _claim_keys(claims))
+
+
+async def renew_leases(
+    connection: AsyncConnection, claims: Sequence[Claim], lease: timedelta
+) -> set[UUID]:
+    """Let claims last for another lease from now; return the ids of those that still stand."""
+    parameters = {**_claim_keys(claims), "lease": lease}
+    cursor = await connection.execute(query("messages/renew_leases"), parameters)
     rows: list[Any] = await cursor.fetchall()
     return {found for (found,) in rows}
 
@@ -144,11 +195,16 @@ async def fail_withdrawn(connection: AsyncConnection, now: datetime, since: date
 
 
 async def take_back_expired_leases(
-    connection: AsyncConnection, now: datetime, max_attempts: int
+    connection: AsyncConnection, now: datetime, policy: RetryPolicy
 ) -> list[Status]:
     """End claims whose lease is over; return the states that their messages came into."""
     cursor = await connection.execute(
-        query("messages/take_back_expired_leases"), {"now": now, "max_attempts": max_attempts}
+        query("messages/take_back_expired_leases"),
+        {
+            "now": now,
+            "max_attempts": policy.max_attempts,
+            "hold": policy.ambiguous is Ambiguous.HOLD,
+        },
     )
     rows: list[Any] = await cursor.fetchall()
     return [Status(status) for (status,) in rows]
@@ -171,4 +227,12 @@ def _keys(references: Sequence[Reference]) -> dict[str, Any]:
     return {
         "ids": [reference.id for reference in references],
         "times": [reference.scheduled_send_time for reference in references],
+    }
+
+
+def _claim_keys(claims: Sequence[Claim]) -> dict[str, Any]:
+    return {
+        "ids": [claim.message.id for claim in claims],
+        "times": [claim.message.scheduled_send_time for claim in claims],
+        "tokens": [claim.token for claim in claims],
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -15,12 +14,10 @@ class Reference(NamedTuple):
     scheduled_send_time: datetime
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """A claimed row of message_logs with the address of its user.
 
-    `retry_count` is the count at the claim. It is the fencing token of the lease: whoever takes
-    the row away raises it, so that a late result of an earlier claim finds no row to change.
+    `retry_count` is the number of attempts before this one.
     """
 
     id: UUID
@@ -31,6 +28,7 @@ class Message:
     content: str
     delivery_date: date
     idempotency_key: str
+    expires_at: datetime | None
     retry_count: int
 
     @property

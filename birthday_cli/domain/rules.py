@@ -1,4 +1,4 @@
-"""What decides who gets what when, besides the users themselves."""
+"""What decides who gets what when, and how often it is tried, besides the users themselves."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from birthday_cli.domain import message_types, quiet_hours
 from birthday_cli.domain.message_types import MessageType
 from birthday_cli.domain.month_day import LeapRule
 from birthday_cli.domain.quiet_hours import QuietHours
+from birthday_cli.domain.retry import Ambiguous, RetryPolicy
 from birthday_cli.errors import UsageError
 
 # The end of a local day is less than a day after any time of that day; the rest is a margin.
@@ -18,7 +19,7 @@ _SHORTEST_LOOK_BACK = timedelta(days=3)
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings of planning, checked.
+    """The settings of planning and delivering, checked.
 
     `max_lateness` is None for the end of the user's own day.
     """
@@ -27,6 +28,7 @@ class Rules:
     leap_rule: LeapRule
     max_lateness: timedelta | None
     quiet_hours: QuietHours | None
+    retry: RetryPolicy
 
     @property
     def look_back(self) -> timedelta:
@@ -57,5 +59,12 @@ def of(settings: Settings) -> Rules:
                 f"{kind.name} is sent at {kind.send_at:%H:%M}, within QUIET_HOURS={quiet}:"
                 " change one of them"
             )
+    try:
+        ambiguous = Ambiguous(settings.ambiguous)
+    except ValueError as problem:
+        raise UsageError(
+            f"AMBIGUOUS={settings.ambiguous!r} is not one of {', '.join(Ambiguous)}"
+        ) from problem
     lateness = timedelta(seconds=settings.max_lateness) if settings.max_lateness else None
-    return Rules(types, leap_rule, lateness, quiet)
+    policy = RetryPolicy(settings.worker_max_attempts, ambiguous)
+    return Rules(types, leap_rule, lateness, quiet, policy)

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from datetime import timedelta
-from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
-
-import psycopg
-from psycopg_pool import PoolTimeout
+from typing import NamedTuple, TypeVar
 
 from birthday_cli.brokers.base import Broker, Delivery
 from birthday_cli.brokers.base import connect as connect_broker
 from birthday_cli.channels.base import Channel
 from birthday_cli.config import Clock, Settings
 from birthday_cli.db import messages
-from birthday_cli.db.connect import AsyncConnection, Pool
-from birthday_cli.db.messages import Result
+from birthday_cli.db.connect import Pool
+from birthday_cli.db.messages import Claim, Result
+from birthday_cli.db.patience import PatientDatabase
 from birthday_cli.domain import rules as ruling
-from birthday_cli.domain.message import Message
-from birthday_cli.domain.retry import backoff, next_status
+from birthday_cli.domain.retry import Outcome, OutcomeClass
 from birthday_cli.domain.states import Status
 from birthday_cli.errors import BrokerUnreachable, DatabaseUnreachable
+from birthday_cli.pipeline import in_hand
+from birthday_cli.pipeline.gate import Allowance, Gate
+from birthday_cli.pipeline.in_hand import Held, InHand
+from birthday_cli.pipeline.results import about, result_of
+
+log = logging.getLogger(__name__)
 
 _POLL = 0.5
 _POLL_UNTIL_EMPTY = 0.05
@@ -35,20 +39,22 @@ _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 
 T = TypeVar("T")
-P = ParamSpec("P")
 
 
 @dataclass
 class Delivered:
     """What became of the references that a worker received.
 
-    `skipped` were somebody else's, done, or not due; `unknown` have no row; `taken_away` were sent,
-    but their lease had run out and another recorded first.
+    `held` wait for a person; `handed_back` were claimed and not tried; `skipped` were somebody
+    else's, done, or not due; `unknown` have no row; `taken_away` were tried, but their lease had
+    run out and another recorded first.
     """
 
     sent: int = 0
     retrying: int = 0
+    held: int = 0
     failed: int = 0
+    handed_back: int = 0
     skipped: int = 0
     unknown: int = 0
     taken_away: int = 0
@@ -59,15 +65,11 @@ class Delivered:
         return sum(astuple(self))
 
 
-class _Claimed(NamedTuple):
-    message: Message
-    broker: Broker
-    delivery: Delivery
+class _Done(NamedTuple):
+    """A message that leaves the hand: with a result, or as it came."""
 
-
-class _Sent(NamedTuple):
-    claimed: _Claimed
-    result: Result
+    held: Held
+    result: Result | None
 
 
 class Worker:
@@ -77,21 +79,27 @@ class Worker:
         self, settings: Settings, conninfo: str, pool: Pool, channel: Channel, clock: Clock
     ) -> None:
         self.delivered = Delivered()
+        self.is_connected = False
+        self.under_way = 0
         self._settings = settings
         self._rules = ruling.of(settings)
         self._conninfo = conninfo
-        self._pool = pool
+        self._database = PatientDatabase(pool, patience=settings.worker_lease)
         self._channel = channel
         self._clock = clock
-        self._stop = asyncio.Event()
-        self._claimed: asyncio.Queue[_Claimed] = asyncio.Queue()
-        self._sent: asyncio.Queue[_Sent] = asyncio.Queue()
-        self._in_hand = 0
-        self._progress = asyncio.Condition()
         self._random = random.Random()
+        self.gate = Gate(settings.worker_breaker, self._random)
+        self._stop = asyncio.Event()
+        self._claimed: asyncio.Queue[Held] = asyncio.Queue()
+        self._done: asyncio.Queue[_Done] = asyncio.Queue()
+        self._in_hand = InHand(settings.worker_lease)
+        self._progress = asyncio.Condition()
 
     def stop(self) -> None:
-        """Take nothing more; `run` returns when what is in hand is recorded and acknowledged."""
+        """Take nothing more, and send nothing more; `run` returns when the hand is empty.
+
+        What is under way may end within worker_drain_timeout.
+        """
         self._stop.set()
 
     async def settled(self, number: int) -> None:
@@ -102,163 +110,231 @@ class Worker:
     async def run(self, until_empty: bool = False) -> Delivered:
         """Deliver until `stop` is called or, with until_empty, until nothing is left in the queue.
 
-        A lost broker is connected to again; a database that is away is waited for as long as a
-        lease lasts. Raises BrokerUnreachable when the first connection fails, and psycopg's errors
-        when the database stays away or refuses; what was not recorded then is delivered again.
+        With until_empty it also returns when the gate has closed. A lost broker is connected to
+        again; a database that is away is waited for as long as a lease lasts. Raises
+        BrokerUnreachable when the first connection fails, and psycopg's errors when the database
+        stays away or refuses; what was not recorded then is delivered again.
         """
-        receiving = asyncio.create_task(self._receive(until_empty))
-        others = [asyncio.create_task(self._record())]
-        others += [
+        senders = [
             asyncio.create_task(self._send()) for _ in range(self._settings.worker_concurrency)
         ]
+        receiving = asyncio.create_task(self._receive(until_empty, senders))
+        others = [asyncio.create_task(self._record()), asyncio.create_task(self._renew())]
         try:
-            done, _ = await asyncio.wait([receiving, *others], return_when=asyncio.FIRST_COMPLETED)
+            # The others have no end; one that ends has failed.
+            running = {receiving, *others}
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            for task in (receiving, *others):
+            for task in (receiving, *others, *senders):
                 task.cancel()
-            await asyncio.gather(receiving, *others, return_exceptions=True)
+            await asyncio.gather(receiving, *others, *senders, return_exceptions=True)
         return self.delivered
 
-    async def _receive(self, until_empty: bool) -> None:
-        pause, connected = _FIRST_PAUSE, False
+    async def _receive(self, until_empty: bool, senders: Sequence[asyncio.Task[None]]) -> None:
+        pause, connected_once = _FIRST_PAUSE, False
         while not self._stop.is_set():
             try:
                 async with connect_broker(self._settings, self._conninfo) as broker:
-                    connected, pause = True, _FIRST_PAUSE
-                    await broker.consume(self._settings.worker_prefetch)
+                    self.is_connected = connected_once = True
+                    pause = _FIRST_PAUSE
+                    log.info("connected to the broker")
                     await self._claim_from(broker, until_empty)
                     await broker.stop_consuming()
-                    await self._until_in_hand(0)
+                    await self._drain(senders)
                     return
-            except (BrokerUnreachable, DatabaseUnreachable):
-                if not connected:
+            except (BrokerUnreachable, DatabaseUnreachable) as problem:
+                if not connected_once:
                     raise
+                log.warning("lost the broker, connecting again", extra={"error": str(problem)})
+            finally:
+                self.is_connected = False
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
-        await self._until_in_hand(0)
+        await self._drain(senders)
 
     async def _claim_from(self, broker: Broker, until_empty: bool) -> None:
         # Claimed just in time, in batches: enough for every sender, and no more, is in hand, which
         # bounds what a kill leaves in doubt.
         concurrency = self._settings.worker_concurrency
-        empty = 0
+        consuming = empty = 0
         while not self._stop.is_set() and empty < _EMPTY_ENOUGH:
-            await self._until_in_hand(concurrency)
+            allowance = self.gate.allowance()
+            if allowance is Allowance.NONE:
+                if consuming:
+                    await broker.stop_consuming()
+                    consuming = 0
+                if until_empty:
+                    return
+                await self._or_stop(self.gate.wait())
+                continue
+            prefetch = self._settings.worker_prefetch if allowance is Allowance.ALL else 1
+            if consuming != prefetch:
+                if consuming:
+                    await broker.stop_consuming()
+                await broker.consume(prefetch)
+                consuming = prefetch
+            is_probe = allowance is Allowance.ONE
+            await self._until_in_hand(0 if is_probe else concurrency)
             deliveries = await broker.receive(
-                2 * concurrency - self._in_hand, _POLL_UNTIL_EMPTY if until_empty else _POLL
+                1 if is_probe else 2 * concurrency - len(self._in_hand),
+                _POLL_UNTIL_EMPTY if until_empty else _POLL,
             )
             if deliveries:
                 empty = 0
-                await self._claim(broker, deliveries)
-            elif until_empty and not self._in_hand and not (await broker.depth()).ready:
+                await self._claim(broker, deliveries, is_probe)
+                if is_probe:
+                    await self._until_in_hand(0)
+            elif until_empty and not len(self._in_hand) and not (await broker.depth()).ready:
                 empty += 1
 
-    async def _claim(self, broker: Broker, deliveries: Sequence[Delivery]) -> None:
-        references = [delivery.reference for delivery in deliveries]
-        lease = timedelta(seconds=self._settings.worker_lease)
+    async def _claim(self, broker: Broker, deliveries: Sequence[Delivery], is_probe: bool) -> None:
         now = self._clock.now()
-        quiet = self._rules.quiet_zones(now)
-        claimed = await self._with_database(messages.claim, references, now, quiet, lease)
+        lease = self._in_hand.new_lease()
+        found = await self._database.do(
+            messages.claim,
+            [delivery.reference for delivery in deliveries],
+            now,
+            self._rules.quiet_zones(now),
+            lease.token,
+            timedelta(seconds=self._settings.worker_lease),
+        )
+        # A reference that came twice is sent once: the other copy is somebody else's.
         by_id = {delivery.reference.id: delivery for delivery in deliveries}
-        self._in_hand += len(claimed)
-        for message in claimed:
-            self._claimed.put_nowait(_Claimed(message, broker, by_id[message.id]))
-        mine = {id(by_id[message.id]) for message in claimed}
-        if others := [delivery for delivery in deliveries if id(delivery) not in mine]:
+        claims = [Claim(message, lease.token) for message in found]
+        self._in_hand.take(lease, claims)
+        for claim in claims:
+            delivery = by_id[claim.message.id]
+            self._claimed.put_nowait(Held(claim, lease, broker, delivery, is_probe))
+        mine = {by_id[claim.message.id].tag for claim in claims}
+        if others := [delivery for delivery in deliveries if delivery.tag not in mine]:
             await self._settle_unclaimed(broker, others)
 
     async def _settle_unclaimed(self, broker: Broker, deliveries: Sequence[Delivery]) -> None:
         references = [delivery.reference for delivery in deliveries]
-        known = await self._with_database(messages.known, references)
+        known = await self._database.do(messages.known, references)
         done = [delivery for delivery in deliveries if delivery.reference.id in known]
         unknown = [delivery for delivery in deliveries if delivery.reference.id not in known]
         self.delivered.skipped += len(done)
         self.delivered.unknown += len(unknown)
         if done:
             await broker.acknowledge(done)
+        for delivery in unknown:
+            log.error("no such message", extra={"message_id": delivery.reference.id})
         if unknown:
             await broker.reject(unknown, "there is no message with this id and send time")
-        async with self._progress:
-            self._progress.notify_all()
+        await self._tell_progress()
 
     async def _send(self) -> None:
         while True:
-            claimed = await self._claimed.get()
-            message = claimed.message
-            outcome = await self._channel.send(message)
-            attempt = message.retry_count + 1
-            status = next_status(outcome, attempt, self._settings.worker_max_attempts)
-            pause = None
-            if status is Status.RETRYING:
-                pause = timedelta(
-                    seconds=max(backoff(attempt, self._random), outcome.retry_after or 0)
-                )
-            result = Result(
-                message=message,
-                status=status,
-                sent_at=self._clock.now() if status is Status.SENT else None,
-                pause=pause,
-                code=outcome.code,
-                body=outcome.body,
-                error=outcome.error,
-            )
-            self._sent.put_nowait(_Sent(claimed, result))
+            held = await self._claimed.get()
+            if self._stop.is_set() or not (self.gate.is_open or held.is_probe):
+                self._done.put_nowait(_Done(held, None))
+            elif not held.may_be_sent:
+                log.warning("not sent: the lease ran out", extra=about(held.claim))
+                self._done.put_nowait(_Done(held, None))
+            else:
+                await self._attempt(held)
+
+    async def _attempt(self, held: Held) -> None:
+        self.under_way += 1
+        try:
+            outcome = await self._channel.send(held.claim.message)
+        except asyncio.CancelledError:
+            error = "the worker was told to stop, and did not wait for the answer any longer"
+            self._finish(held, Outcome(OutcomeClass.AMBIGUOUS, error=error))
+            raise
+        finally:
+            self.under_way -= 1
+        self.gate.note(outcome)
+        self._finish(held, outcome)
+
+    def _finish(self, held: Held, outcome: Outcome) -> None:
+        now, policy = self._clock.now(), self._rules.retry
+        result = result_of(held.claim, outcome, now, policy, self._random)
+        self._done.put_nowait(_Done(held, result))
 
     async def _record(self) -> None:
         while True:
-            batch = [await self._sent.get()]
-            while len(batch) < _RECORD_BATCH and not self._sent.empty():
-                batch.append(self._sent.get_nowait())
-            results = [sent.result for sent in batch]
-            recorded = await self._with_database(messages.record, results)
-            for result in results:
-                self._count(result, recorded=result.message.id in recorded)
-            await self._acknowledge([sent.claimed for sent in batch])
-            async with self._progress:
-                self._in_hand -= len(batch)
-                self._progress.notify_all()
+            batch = [await self._done.get()]
+            while len(batch) < _RECORD_BATCH and not self._done.empty():
+                batch.append(self._done.get_nowait())
+            tried = [done.held for done in batch if done.result]
+            untried = [done.held for done in batch if not done.result]
+            if results := [done.result for done in batch if done.result]:
+                recorded = await self._database.do(messages.record, results)
+                for result in results:
+                    self._count(result, result.claim.message.id in recorded)
+            if untried:
+                claims = [held.claim for held in untried]
+                await self._database.do(messages.hand_back, claims)
+                self.delivered.handed_back += len(untried)
+            await self._settle(tried, untried)
+            self._in_hand.settle([done.held for done in batch])
+            await self._tell_progress()
 
     def _count(self, result: Result, recorded: bool) -> None:
         if not recorded:
             self.delivered.taken_away += 1
+            log.warning("not recorded: the lease ran out", extra=about(result.claim))
         elif result.status is Status.SENT:
             self.delivered.sent += 1
+        elif result.is_held:
+            self.delivered.held += 1
         elif result.status is Status.RETRYING:
             self.delivered.retrying += 1
         else:
             self.delivered.failed += 1
 
-    async def _acknowledge(self, batch: Sequence[_Claimed]) -> None:
-        for broker in {id(claimed.broker): claimed.broker for claimed in batch}.values():
+    async def _settle(self, tried: Sequence[Held], untried: Sequence[Held]) -> None:
+        for broker in {id(held.broker): held.broker for held in (*tried, *untried)}.values():
             # On a connection that was lost they are delivered again, and then found to be done.
             with suppress(BrokerUnreachable, DatabaseUnreachable):
-                await broker.acknowledge(
-                    [claimed.delivery for claimed in batch if claimed.broker is broker]
+                if done := [held.delivery for held in tried if held.broker is broker]:
+                    await broker.acknowledge(done)
+                if left := [held.delivery for held in untried if held.broker is broker]:
+                    await broker.release(left)
+
+    async def _renew(self) -> None:
+        lease_seconds = self._settings.worker_lease
+        while True:
+            await asyncio.sleep(lease_seconds / 6)
+            for lease, claims in self._in_hand.to_renew():
+                asked_at = in_hand.now()
+                standing = await self._database.do(
+                    messages.renew_leases, claims, timedelta(seconds=lease_seconds)
                 )
+                lease.renew(asked_at, standing)
+
+    async def _drain(self, senders: Sequence[asyncio.Task[None]]) -> None:
+        while not self._claimed.empty():
+            self._done.put_nowait(_Done(self._claimed.get_nowait(), None))
+        try:
+            async with asyncio.timeout(self._settings.worker_drain_timeout):
+                await self._until_in_hand(0)
+        except TimeoutError:
+            log.warning("giving up what is under way", extra={"under_way": self.under_way})
+            for sender in senders:
+                sender.cancel()
+            await self._until_in_hand(0)
 
     async def _until_in_hand(self, most: int) -> None:
         async with self._progress:
-            await self._progress.wait_for(lambda: self._in_hand <= most)
+            await self._progress.wait_for(lambda: len(self._in_hand) <= most)
 
-    async def _with_database(
-        self,
-        work: Callable[Concatenate[AsyncConnection, P], Awaitable[T]],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        # A statement whose commit was in doubt may run twice: claiming and recording compare before
-        # they set, so the second run changes nothing.
-        give_up = asyncio.get_running_loop().time() + self._settings.worker_lease
-        pause = 0.1
-        while True:
-            try:
-                async with self._pool.connection() as connection:
-                    return await work(connection, *args, **kwargs)
-            except (psycopg.OperationalError, PoolTimeout):
-                if asyncio.get_running_loop().time() >= give_up:
-                    raise
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+    async def _tell_progress(self) -> None:
+        async with self._progress:
+            self._progress.notify_all()
+
+    async def _or_stop(self, waiting: Awaitable[T]) -> T | None:
+        """Return what waiting returns, or None once `stop` was called."""
+        task = asyncio.ensure_future(waiting)
+        stopped = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            task.cancel()
+            stopped.cancel()

@@ -34,8 +34,9 @@ async def recover(
     A message counts as lost when it has been QUEUED for `recover_queued_after` and the broker holds
     fewer references than there are QUEUED messages: a long queue alone loses nothing.
     """
-    since = now - ruling.of(settings).look_back
-    ended = await messages.take_back_expired_leases(connection, now, settings.worker_max_attempts)
+    rules = ruling.of(settings)
+    since = now - rules.look_back
+    ended = await messages.take_back_expired_leases(connection, now, rules.retry)
     expired = await messages.fail_expired(connection, now, since)
     withdrawn = await messages.fail_withdrawn(connection, now, since)
     age = timedelta(seconds=settings.recover_queued_after)

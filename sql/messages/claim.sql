@@ -1,14 +1,17 @@
 -- Compare and set: of all who ask for a row, one gets it. SCHEDULED is claimable too, because a
--- reference can be faster than the dispatcher's record of having queued it. `IS TRUE` keeps the
--- planner from walking the index on status, where stale statistics make it look cheap.
+-- reference can be faster than the dispatcher's record of having queued it; so is what this very
+-- claim has taken already, when its answer was lost on the way. `IS TRUE` keeps the planner from
+-- walking the index on status, where stale statistics make it look cheap.
 UPDATE message_logs AS message
 SET status = 'SENDING',
+    lease_token = %(token)b,
     lease_expires_at = now() + %(lease)s,
     updated_at = now()
 FROM users
-WHERE message.id = ANY (%(ids)s)
-  AND message.scheduled_send_time = ANY (%(times)s)
-  AND (message.status IN ('SCHEDULED', 'QUEUED', 'RETRYING')) IS TRUE
+WHERE message.id = ANY (%(ids)b)
+  AND message.scheduled_send_time = ANY (%(times)b)
+  AND (message.status IN ('SCHEDULED', 'QUEUED', 'RETRYING')
+       OR (message.status = 'SENDING' AND message.lease_token = %(token)b)) IS TRUE
   AND (message.next_attempt_at IS NULL OR message.next_attempt_at <= now())
   AND message.expires_at > %(now)s
   AND users.id = message.user_id
@@ -16,4 +19,5 @@ WHERE message.id = ANY (%(ids)s)
   AND users.timezone <> ALL (%(quiet_zones)s)
 RETURNING
     message.id, message.scheduled_send_time, message.user_id, users.email, message.message_type,
-    message.message_content, message.delivery_date, message.idempotency_key, message.retry_count
+    message.message_content, message.delivery_date, message.idempotency_key,
+    nullif(message.expires_at, 'infinity'), message.retry_count

@@ -230,7 +230,7 @@ async def test_a_message_that_was_taken_away_meanwhile_is_not_overwritten(
     async def while_sending(_request: Received) -> Answer:
         # What recover and another worker do when a lease has run out.
         connection.execute(
-            "UPDATE message_logs SET retry_count = retry_count + 1, error_message = 'theirs'"
+            "UPDATE message_logs SET lease_token = gen_random_uuid(), error_message = 'theirs'"
         )
         return Answer(400)
 

@@ -38,7 +38,9 @@ def test_columns_are_named_as_specified(connection: psycopg.Connection) -> None:
         " retry_count last_retry_at api_response_code api_response_body error_message"
         " idempotency_key created_at updated_at".split()
     )
-    ours = {"delivery_date", "expires_at", "next_attempt_at", "lease_expires_at"}
+    ours = set(
+        "delivery_date expires_at next_attempt_at lease_expires_at lease_token attempts".split()
+    )
     assert found["message_logs"] == specified | ours
 
 
