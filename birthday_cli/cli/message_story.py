@@ -19,7 +19,7 @@ from birthday_cli.cli.prose import (
 )
 
 if TYPE_CHECKING:
-    from birthday_cli.domain.explanation import Gone, Row, Told
+    from birthday_cli.domain.explanation import Attempt, Gone, Row, Told
     from birthday_cli.pipeline.explain import Explanation
 
 
@@ -47,7 +47,18 @@ def _steps(told: Told, found: Explanation) -> Iterator[tuple[datetime | None, st
     ]
     # A message that was planned late was due before.
     yield from sorted(steps, key=lambda step: step[0])
+    for number, attempt in enumerate(row.attempts, 1):
+        yield attempt.ended_at, f"attempt {number}: {_ended(attempt)}"
     yield from _last_steps(told)
+
+
+def _ended(attempt: Attempt) -> str:
+    text = attempt.outcome
+    if attempt.error:
+        text += f"; {printable(attempt.error)}"
+    elif attempt.code:
+        text += f"; answered {attempt.code}"
+    return text
 
 
 def _last_steps(told: Told) -> Iterator[tuple[datetime | None, str]]:
@@ -61,11 +72,11 @@ def _last_steps(told: Told) -> Iterator[tuple[datetime | None, str]]:
             yield row.actual_send_time, text
         yield row.updated_at, "recorded as SENT"
     elif row.status == "FAILED":
-        if row.last_retry_at and row.last_retry_at != row.updated_at:
+        if row.last_retry_at and row.last_retry_at != row.updated_at and not row.attempts:
             yield row.last_retry_at, "the last attempt ended"
         yield row.updated_at, f"FAILED for good{_answer(row)}"
     else:
-        if row.retry_count:
+        if row.retry_count and not row.attempts:
             yield row.last_retry_at, f"attempt {row.retry_count} ended{_answer(row)}"
         yield from _unfinished(row)
     if row.expires_at and row.status not in ("SENT", "FAILED"):
@@ -86,7 +97,10 @@ def _unfinished(row: Row) -> Iterator[tuple[datetime | None, str]]:
         else:
             yield row.lease_expires_at, "the worker's claim ends"
     elif row.status == "RETRYING":
-        yield row.updated_at, "RETRYING from then on"
+        if row.is_held:
+            yield row.updated_at, "held, until a person decides whether it was delivered"
+        else:
+            yield row.updated_at, "RETRYING from then on"
         if row.next_attempt_at:
             yield row.next_attempt_at, "to be queued again by `bdaysched schedule`, not before"
     elif row.updated_at != row.created_at:
@@ -96,6 +110,11 @@ def _unfinished(row: Row) -> Iterator[tuple[datetime | None, str]]:
 def _notes(told: Told, found: Explanation) -> Iterator[str]:
     row, user = told.row, found.user
     settled = row.status in ("SENT", "FAILED")
+    if row.is_held:
+        yield (
+            f"`bdaysched queue replay --held {row.id}` tries it again with the same key; with"
+            " --as-sent it is recorded as SENT"
+        )
     if told.unusual_clock and told.fits:
         yield unusual(told.unusual_clock, told.local_time)
     if not settled and row.expires_at and row.expires_at <= found.now:

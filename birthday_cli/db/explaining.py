@@ -13,7 +13,7 @@ from psycopg import IsolationLevel, sql
 from birthday_cli.db.connect import Connection
 from birthday_cli.db.planning import declared
 from birthday_cli.db.queries import compose, query
-from birthday_cli.domain.explanation import Person, Row
+from birthday_cli.domain.explanation import Attempt, Person, Row
 from birthday_cli.domain.message_types import MessageType
 
 
@@ -62,7 +62,14 @@ def messages_of(connection: Connection, user_id: UUID) -> list[Row]:
     rows: list[Any] = connection.execute(
         query("explain/list_messages"), {"user_id": user_id}
     ).fetchall()
-    return [Row(*row) for row in rows]
+    return [
+        Row._make([*columns, [_attempt(each) for each in attempts]]) for *columns, attempts in rows
+    ]
+
+
+def _attempt(found: dict[str, Any]) -> Attempt:
+    ended_at = datetime.fromisoformat(found["ended_at"])
+    return Attempt(ended_at, found["outcome"], found["code"], found["error"])
 
 
 def guarded(connection: Connection, user_id: UUID, dates: Sequence[date]) -> set[tuple[str, date]]:

@@ -40,8 +40,17 @@ class Person(NamedTuple):
     dates: dict[str, str | None]
 
 
+class Attempt(NamedTuple):
+    """An attempt that did not deliver, as it was recorded."""
+
+    ended_at: datetime
+    outcome: str
+    code: int | None
+    error: str | None
+
+
 class Row(NamedTuple):
-    """A row of message_logs, as it stands."""
+    """A row of message_logs, as it stands; `is_held` if it waits for a person to decide."""
 
     id: UUID
     message_type: str
@@ -63,6 +72,8 @@ class Row(NamedTuple):
     api_response_code: int | None
     api_response_body: str | None
     error_message: str | None
+    is_held: bool
+    attempts: list[Attempt]
 
 
 class Gone(NamedTuple):

@@ -76,6 +76,48 @@ STEPS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "   2027-03-01 00:00:00Z  too late from then on",
         ],
     ),
+    "tried twice": (
+        {
+            "status": "RETRYING",
+            "retry_count": 2,
+            "last_retry_at": datetime.fromisoformat("2027-02-28T09:00:07Z"),
+            "attempts": '[{"ended_at": "2027-02-28T09:00:01.250Z", "outcome": "transient",'
+            ' "code": 503, "error": "answered 503 Service Unavailable"},'
+            ' {"ended_at": "2027-02-28T09:00:07Z", "outcome": "ambiguous", "code": null,'
+            ' "error": "no answer within 10 s"}]',
+            "error_message": "no answer within 10 s",
+        },
+        [
+            "BIRTHDAY for 2027-02-28: RETRYING, 2 attempts before",
+            "   2027-02-26 09:00:00Z  planned: “Happy birthday, Ada Lovelace!”",
+            "   2027-02-28 09:00:00Z  due: 09:00 by the clocks of Europe/London, UTC+00:00;",
+            "                         kept in message_logs_2027_02",
+            "   2027-02-28 09:00:01Z  attempt 1: transient; answered 503 Service Unavailable",
+            "   2027-02-28 09:00:07Z  attempt 2: ambiguous; no answer within 10 s",
+            "   2027-02-28 09:00:04Z  RETRYING from then on",
+        ],
+    ),
+    "held": (
+        {
+            "id": "11111111-2222-3333-4444-555555555555",
+            "status": "RETRYING",
+            "retry_count": 1,
+            "next_attempt_at": "infinity",
+            "attempts": '[{"ended_at": "2027-02-28T09:00:04Z", "outcome": "ambiguous",'
+            ' "code": null, "error": "no answer within 10 s"}]',
+            "error_message": "no answer within 10 s; held for a person to decide",
+        },
+        [
+            "BIRTHDAY for 2027-02-28: RETRYING, 1 attempt before",
+            "   2027-02-26 09:00:00Z  planned: “Happy birthday, Ada Lovelace!”",
+            "   2027-02-28 09:00:00Z  due: 09:00 by the clocks of Europe/London, UTC+00:00;",
+            "                         kept in message_logs_2027_02",
+            "   2027-02-28 09:00:04Z  attempt 1: ambiguous; no answer within 10 s",
+            "   2027-02-28 09:00:04Z  held, until a person decides whether it was delivered",
+            "   `bdaysched queue replay --held 11111111-2222-3333-4444-555555555555` tries it",
+            "      again with the same key; with --as-sent it is recorded as SENT",
+        ],
+    ),
     "queued again": (
         {
             "status": "QUEUED",
