@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg import errors
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from birthday_cli.config import Settings
@@ -28,6 +31,27 @@ AsyncConnection: TypeAlias = "psycopg.AsyncConnection[tuple[object, ...]]"
 Pool: TypeAlias = "AsyncConnectionPool[AsyncConnection]"
 
 _EMBEDDED = "embedded:"
+
+# How a side that is not there any more is found out, whatever the system's defaults (two hours):
+# 25 s without a sign of life, or 20 s without an acknowledgement of what was sent. The URL may say
+# otherwise.
+_OUR_SIDE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+# The same for the server, so that the locks of a machine that was cut off are not held for long.
+# Compiling a large statement costs more than it saves: 0.2 s for planning's.
+_SESSION = {
+    "tcp_keepalives_idle": "10s",
+    "tcp_keepalives_interval": "5s",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "20s",
+    "jit": "off",
+}
+# What the program relies on, and so the last word.
+_FIXED = {"TimeZone": "UTC", "DateStyle": "ISO"}
 
 
 @contextmanager
@@ -78,27 +102,37 @@ def connect_to(
 
 @asynccontextmanager
 async def connect_async(
-    conninfo: str, settings: Settings, application: str = "bdaysched"
+    conninfo: str,
+    settings: Settings,
+    application: str = "bdaysched",
+    options: Mapping[str, str] | None = None,
 ) -> AsyncIterator[AsyncConnection]:
-    """Yield what `connect_to` does, for use on an event loop."""
+    """Yield what `connect_to` does, for use on an event loop.
+
+    options are settings of the session, such as `{"plan_cache_mode": "force_generic_plan"}`; those
+    in the URL come before them.
+    """
     with explained(conninfo):
-        session = _with_session_settings(conninfo, settings, application)
-        async with await psycopg.AsyncConnection.connect(session, autocommit=True) as connection:
+        session = _with_session_settings(conninfo, settings, application, options)
+        async with await _open(session, conninfo) as connection:
             yield connection
 
 
 @asynccontextmanager
 async def open_pool(
-    conninfo: str, settings: Settings, application: str = "bdaysched"
+    conninfo: str,
+    settings: Settings,
+    application: str = "bdaysched",
+    options: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Pool]:
-    """Yield a pool of autocommit connections that reconnects by itself.
+    """Yield a pool of autocommit connections that reconnects by itself; options as above.
 
     Raises DatabaseUnreachable if there is no connection within the connect time-out.
     """
     with explained(conninfo):
-        session = _with_session_settings(conninfo, settings, application)
+        session = _with_session_settings(conninfo, settings, application, options)
         # The pool hides why it cannot connect; one plain connection tells.
-        await (await psycopg.AsyncConnection.connect(session)).close()
+        await (await _open(session, conninfo)).close()
         async with AsyncConnectionPool(
             session,
             kwargs={"autocommit": True},
@@ -111,19 +145,83 @@ async def open_pool(
             yield pool
 
 
-def _with_session_settings(conninfo: str, settings: Settings, application: str) -> str:
+async def _open(session: str, conninfo: str) -> AsyncConnection:
     try:
+        return await psycopg.AsyncConnection.connect(session, autocommit=True)
+    except psycopg.Error as problem:
+        # To explain a certificate may take another connection.
+        raise await asyncio.to_thread(explain, problem, conninfo) from problem
+
+
+@asynccontextmanager
+async def within(connection: AsyncConnection, seconds: float) -> AsyncIterator[None]:
+    """Give the database that long for what the block does on connection, and no longer.
+
+    After that the connection is broken off, on our side only: whatever waits for it ends at once,
+    also when the network is silent and nothing can be sent. Raises psycopg.OperationalError then,
+    and connection is closed; whether the statement was done is not known. A block that has its
+    answer just before that ends as usual.
+    """
+    # Cancelling would not do: psycopg first asks the server to end the statement, and waits for an
+    # answer up to 10 s (AsyncConnection.wait). An end of file ends that wait like any other.
+    overdue = False
+
+    def break_off() -> None:
+        nonlocal overdue
+        overdue = True
+        with (
+            suppress(OSError, psycopg.OperationalError),
+            socket.socket(fileno=os.dup(connection.fileno())) as ours,
+        ):
+            ours.shutdown(socket.SHUT_RDWR)
+
+    timer = asyncio.get_running_loop().call_later(seconds, break_off)
+    try:
+        yield
+    except psycopg.Error as problem:
+        if not overdue:
+            raise
+        raise psycopg.OperationalError(f"no answer within {seconds:g} s") from problem
+    finally:
+        timer.cancel()
+        if overdue:
+            await connection.close()
+
+
+def _with_session_settings(
+    conninfo: str,
+    settings: Settings,
+    application: str,
+    options: Mapping[str, str] | None = None,
+) -> str:
+    try:
+        parameters: dict[str, Any] = {
+            "connect_timeout": settings.database_connect_timeout,
+            **_OUR_SIDE,
+            **conninfo_to_dict(conninfo),
+        }
+        # Of two that name the same setting, the server takes the later one.
+        arguments = (
+            _as_arguments({**_SESSION, **(options or {})}),
+            parameters.get("options", ""),
+            _as_arguments(_FIXED),
+        )
         return make_conninfo(
-            conninfo,
-            application_name=application,
-            connect_timeout=settings.database_connect_timeout,
-            options="-c TimeZone=UTC -c DateStyle=ISO",
+            **{**parameters, "application_name": application, "options": " ".join(arguments)}
         )
     except psycopg.ProgrammingError as problem:
         raise UsageError(
             f"DATABASE_URL={redact(conninfo)!r} is not a connection string"
             f" ({redact(str(problem)).strip()}): write postgresql://user@host/birthday_app"
         ) from problem
+
+
+def _as_arguments(options: Mapping[str, str]) -> str:
+    """Return options as the server's own arguments, for the parameter `options` of libpq."""
+    return " ".join(
+        f"-c {name}=" + value.replace("\\", r"\\").replace(" ", r"\ ")
+        for name, value in options.items()
+    )
 
 
 @contextmanager
