@@ -23,6 +23,7 @@ pytest_plugins = [
     # The one that another imports comes before it.
     "tests.servers.ordinary",
     "tests.servers.embedded",
+    "tests.servers.certificates",
     "tests.servers.postgres",
     "tests.servers.rabbitmq",
     "tests.servers.redis",
