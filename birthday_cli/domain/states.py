@@ -29,3 +29,9 @@ MOVES: dict[Status, frozenset[Status]] = {
 
 FINAL = frozenset(status for status, moves in MOVES.items() if not moves)
 CLAIMABLE = frozenset(status for status, moves in MOVES.items() if Status.SENDING in moves)
+
+# What no program does by itself: `queue replay` does it for a person who knows what happened.
+BY_A_PERSON: dict[Status, frozenset[Status]] = {
+    Status.RETRYING: frozenset({Status.SENT}),
+    Status.FAILED: frozenset({Status.RETRYING}),
+}

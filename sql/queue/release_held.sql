@@ -1,0 +1,9 @@
+-- A person lets held messages be tried again, with the same key; all of them, or those with an id.
+UPDATE message_logs
+SET next_attempt_at = now(),
+    error_message = concat_ws('; ', error_message, 'tried again by ' || %(by)s::text),
+    updated_at = now()
+WHERE status = 'RETRYING'
+  AND next_attempt_at = 'infinity'
+  AND (%(ids)s::uuid[] IS NULL OR id = ANY (%(ids)s::uuid[]))
+RETURNING id
