@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from datetime import timedelta
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from birthday_cli.brokers.base import Broker, Delivery
 from birthday_cli.brokers.base import connect as connect_broker
@@ -37,8 +37,6 @@ _EMPTY_ENOUGH = 2
 _RECORD_BATCH = 500
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
-
-T = TypeVar("T")
 
 
 @dataclass
@@ -93,7 +91,7 @@ class Worker:
         self._claimed: asyncio.Queue[Held] = asyncio.Queue()
         self._done: asyncio.Queue[_Done] = asyncio.Queue()
         self._in_hand = InHand(settings.worker_lease)
-        self._progress = asyncio.Condition()
+        self._progress = asyncio.Event()
 
     def stop(self) -> None:
         """Take nothing more, and send nothing more; `run` returns when the hand is empty.
@@ -104,8 +102,7 @@ class Worker:
 
     async def settled(self, number: int) -> None:
         """Wait until so many references have been dealt with, one way or another."""
-        async with self._progress:
-            await self._progress.wait_for(lambda: self.delivered.total >= number)
+        await self._until(lambda: self.delivered.total >= number)
 
     async def run(self, until_empty: bool = False) -> Delivered:
         """Deliver until `stop` is called or, with until_empty, until nothing is left in the queue.
@@ -177,7 +174,10 @@ class Worker:
                 await broker.consume(prefetch)
                 consuming = prefetch
             is_probe = allowance is Allowance.ONE
-            await self._until_in_hand(0 if is_probe else concurrency)
+            most = 0 if is_probe else concurrency
+            if len(self._in_hand) > most:
+                await self._or_stop(self._until_in_hand(most))
+                continue
             deliveries = await broker.receive(
                 1 if is_probe else 2 * concurrency - len(self._in_hand),
                 _POLL_UNTIL_EMPTY if until_empty else _POLL,
@@ -185,8 +185,6 @@ class Worker:
             if deliveries:
                 empty = 0
                 await self._claim(broker, deliveries, is_probe)
-                if is_probe:
-                    await self._until_in_hand(0)
             elif until_empty and not len(self._in_hand) and not (await broker.depth()).ready:
                 empty += 1
 
@@ -225,7 +223,7 @@ class Worker:
             log.error("no such message", extra={"message_id": delivery.reference.id})
         if unknown:
             await broker.reject(unknown, "there is no message with this id and send time")
-        await self._tell_progress()
+        self._progress.set()
 
     async def _send(self) -> None:
         while True:
@@ -243,7 +241,7 @@ class Worker:
         try:
             outcome = await self._channel.send(held.claim.message)
         except asyncio.CancelledError:
-            error = "the worker was told to stop, and did not wait for the answer any longer"
+            error = "the worker stopped before there was an answer"
             self._finish(held, Outcome(OutcomeClass.AMBIGUOUS, error=error))
             raise
         finally:
@@ -273,7 +271,7 @@ class Worker:
                 self.delivered.handed_back += len(untried)
             await self._settle(tried, untried)
             self._in_hand.settle([done.held for done in batch])
-            await self._tell_progress()
+            self._progress.set()
 
     def _count(self, result: Result, recorded: bool) -> None:
         if not recorded:
@@ -321,20 +319,19 @@ class Worker:
             await self._until_in_hand(0)
 
     async def _until_in_hand(self, most: int) -> None:
-        async with self._progress:
-            await self._progress.wait_for(lambda: len(self._in_hand) <= most)
+        await self._until(lambda: len(self._in_hand) <= most)
 
-    async def _tell_progress(self) -> None:
-        async with self._progress:
-            self._progress.notify_all()
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        """Wait for a condition, which is looked at whenever something has been settled."""
+        while not condition():
+            self._progress.clear()
+            await self._progress.wait()
 
-    async def _or_stop(self, waiting: Awaitable[T]) -> T | None:
-        """Return what waiting returns, or None once `stop` was called."""
-        task = asyncio.ensure_future(waiting)
-        stopped = asyncio.create_task(self._stop.wait())
+    async def _or_stop(self, waiting: Coroutine[Any, Any, None]) -> None:
+        """Return when waiting does, or `stop` was called."""
+        tasks = {asyncio.create_task(waiting), asyncio.create_task(self._stop.wait())}
         try:
-            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            return task.result() if task.done() else None
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            task.cancel()
-            stopped.cancel()
+            for task in tasks:
+                task.cancel()

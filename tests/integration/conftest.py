@@ -3,13 +3,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from birthday_cli.config import Settings
-from birthday_cli.pipeline import retain
+from birthday_cli.pipeline import deliver, retain
+from tests.servers.receiver import Receiver
 from tests.told import MARCH
+from tests.working import Brokers
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,3 +45,15 @@ def march(settings: Settings, connection: psycopg.Connection) -> Settings:
     """Settings whose database has the months around March 2027."""
     retain.create_locked(connection, MARCH, 12, months_back=2)
     return settings
+
+
+@pytest.fixture
+def brokers(monkeypatch: pytest.MonkeyPatch) -> Brokers:
+    found = Brokers()
+    monkeypatch.setattr(deliver, "connect_broker", found.connect)
+    return found
+
+
+@pytest.fixture
+def worker_settings(settings: Settings, receiver: Receiver) -> Settings:
+    return replace(settings, delivery_url=receiver.url, worker_concurrency=8)

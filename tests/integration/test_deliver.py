@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import uuid4
 
@@ -13,65 +11,15 @@ import psycopg
 import pytest
 
 from birthday_cli.brokers.base import Delivery
-from birthday_cli.brokers.memory import MemoryBroker, MemoryQueue
-from birthday_cli.channels.base import connect as connect_channel
-from birthday_cli.config import Clock, Settings
-from birthday_cli.db.connect import open_pool
+from birthday_cli.brokers.memory import MemoryBroker
+from birthday_cli.config import Settings
 from birthday_cli.domain.message import Reference
 from birthday_cli.errors import BrokerUnreachable
 from birthday_cli.pipeline import deliver
-from birthday_cli.pipeline.deliver import Delivered, Worker
+from birthday_cli.pipeline.deliver import Delivered
 from tests.facts import NOW, add_message, column, statuses
 from tests.servers.receiver import Answer, Received, Receiver
-
-
-class Brokers:
-    """Hands out connections to one queue in memory, and remembers them."""
-
-    def __init__(self) -> None:
-        self.queue = MemoryQueue()
-        self.opened: list[MemoryBroker] = []
-        self.refuse = 0
-
-    @asynccontextmanager
-    async def connect(self, _settings: Settings, _conninfo: str) -> AsyncIterator[MemoryBroker]:
-        if self.refuse:
-            self.refuse -= 1
-            raise BrokerUnreachable("refused")
-        self.opened.append(MemoryBroker(self.queue))
-        yield self.opened[-1]
-
-
-@pytest.fixture
-def brokers(monkeypatch: pytest.MonkeyPatch) -> Brokers:
-    found = Brokers()
-    monkeypatch.setattr(deliver, "connect_broker", found.connect)
-    return found
-
-
-@pytest.fixture
-def worker_settings(settings: Settings, receiver: Receiver) -> Settings:
-    return replace(settings, delivery_url=receiver.url, worker_concurrency=8)
-
-
-@asynccontextmanager
-async def worker(settings: Settings) -> AsyncIterator[Worker]:
-    async with (
-        connect_channel(settings) as channel,
-        open_pool(settings.database_url, settings) as pool,
-    ):
-        yield Worker(settings, settings.database_url, pool, channel, Clock(NOW))
-
-
-async def run(settings: Settings) -> Delivered:
-    async with worker(settings) as own, asyncio.timeout(60):
-        return await own.run(until_empty=True)
-
-
-def queued(connection: psycopg.Connection, brokers: Brokers, count: int = 1) -> list[Reference]:
-    references = [add_message(connection, status="QUEUED") for _ in range(count)]
-    brokers.queue.ready.extend(references)
-    return references
+from tests.working import Brokers, queued, run, worker
 
 
 async def test_what_is_queued_is_sent_once_and_recorded(
