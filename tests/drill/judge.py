@@ -159,7 +159,7 @@ def judge(
             times = ", ".join(f"{row.due:%H:%M}" for row in found)
             done.duplicates.append(f"{key} has {len(found)} rows, due at {times}")
         for row in found:
-            _judge_row(done, row, asked[key], effects[key], ended_at)
+            _judge_row(done, row, asked.get(key, []), effects[key], ended_at)
     for key, count in effects.items():
         if count > 1:
             done.duplicates.append(f"{key} had {count} effects")
