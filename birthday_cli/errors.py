@@ -59,8 +59,9 @@ class MissingPartition(BdayschedError):
     """A month that a row belongs to has no partition."""
 
 
-# Greedy up to the last "@": a password may itself hold "@" or "/".
-_URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s:/@]*):\S*@", re.IGNORECASE)
+# Greedy up to the last "@": a password may itself hold "@" or "/". A scheme is short: without the
+# bound, a word of 2,000 letters would take 0.1 s.
+_URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]{0,20}://[^\s:/@]*):\S*@", re.IGNORECASE)
 _KEY_PASSWORD = re.compile(
     r"(?P<head>\b\w*(?:password|secret|token)\s*=\s*)('[^']*'|[^\s&]+)", re.I
 )

@@ -17,6 +17,7 @@ from birthday_cli.errors import redact
             "postgresql://h/d?user=u&password=pa55&sslmode=require",
             "postgresql://h/d?user=u&password=***&sslmode=require",
         ),
+        (f"{'x' * 2000}http://me:pa55@host", f"{'x' * 2000}http://me:***@host"),
         ("smtp://mail.example.com:25", "smtp://mail.example.com:25"),
         ("ada@example.com: no such zone", "ada@example.com: no such zone"),
     ],

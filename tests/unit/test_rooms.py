@@ -1,4 +1,4 @@
-"""Who may import whom: cli → pipeline → {db, brokers, channels} → domain."""
+"""Who may import whom: cli → pipeline → {db, brokers, channels, telemetry} → domain."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ MAY_IMPORT = {
     # The queue of brokers/postgres is the database.
     "brokers": BASE | {"domain", "brokers", "db"},
     "channels": BASE | {"domain", "channels"},
-    "pipeline": BASE | {"domain", "db", "brokers", "channels", "pipeline"},
+    "telemetry": BASE | {"domain", "telemetry"},
+    "pipeline": BASE | {"domain", "db", "brokers", "channels", "telemetry", "pipeline"},
     # Only values that name choices; the rest goes through use cases.
-    "cli": BASE | {"domain", "pipeline", "cli"},
+    "cli": BASE | {"domain", "pipeline", "telemetry", "cli"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -1,0 +1,1 @@
+"""What a worker tells its surroundings: logs, metrics, health over HTTP, systemd."""
