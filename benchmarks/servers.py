@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
+import socket
 import statistics
+import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +33,48 @@ DUE_ON = (NOW + timedelta(days=1)).date()
 _CONFIGURATION = """
 autovacuum = off
 """
+
+# Everything as it comes, but for the sizes. With the instants of the commits it is the server that
+# says when something was recorded. What is given later in the file counts.
+_DURABLE = """
+autovacuum = on
+fsync = on
+shared_buffers = 1GB
+max_wal_size = 8GB
+track_commit_timestamp = on
+"""
+
+_NGINX = """
+daemon off;
+worker_processes 1;
+pid nginx.pid;
+error_log stderr;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    keepalive_requests 100000000;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        default_type application/json;
+        location = /requests {{ stub_status; }}
+        location / {{ {answer} }}
+        location @answer {{ return 200 '{body}'; }}
+    }}
+}}
+"""
+# nginx cannot wait. It can wait for somebody: for one who never takes its connection.
+_AT_ONCE = "return 200 '{body}';"
+_LATER = (
+    "proxy_connect_timeout {milliseconds}ms; proxy_pass http://127.0.0.1:{nobody};"
+    " error_page 502 504 =200 @answer;"
+)
+ANSWER = '{"accepted":true}'
+"""The body of every answer of the receiver."""
 
 # The k-th of those who are due is the same person however many others there are, and they lie
 # scattered among these. Nobody else celebrates anywhere near the horizon.
@@ -50,14 +97,16 @@ CROSS JOIN LATERAL (SELECT CASE WHEN is_due THEN 'due' ELSE 'other' END || k AS 
 
 
 @contextmanager
-def postgres_server(configuration: str = "") -> Iterator[postgres.PostgresServer]:
-    """Yield a private server, gone afterwards."""
+def postgres_server(
+    configuration: str = "", durable: bool = False
+) -> Iterator[postgres.PostgresServer]:
+    """Yield a private server, gone afterwards; in memory, or durable and on disk."""
     # A terminated benchmark stops its servers, as an interrupted one does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with process.folder("benchmark") as folder:
+    with process.folder("benchmark", on_disk=durable) as folder:
         server = postgres.PostgresServer(postgres._system_binaries(), folder)
         with (server.data / "postgresql.conf").open("a") as file:
-            file.write(_CONFIGURATION + configuration)
+            file.write(_CONFIGURATION + (_DURABLE if durable else "") + configuration)
         server.start()
         try:
             yield server
@@ -75,6 +124,71 @@ def rabbitmq_node() -> Iterator[rabbitmq.RabbitNode]:
             yield node
         finally:
             node.remove()
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """A receiver that answers every POST with 200 and ANSWER."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Where to post to."""
+        return f"http://127.0.0.1:{self.port}/messages"
+
+    def requests(self) -> int:
+        """Return how many requests there were, this one included."""
+        address = f"http://127.0.0.1:{self.port}/requests"
+        with urllib.request.urlopen(address) as answer:
+            return int(answer.read().split()[9])
+
+
+@contextmanager
+def nginx(delay: float = 0.0) -> Iterator[Nginx]:
+    """Yield a receiver on loopback that takes delay seconds to answer."""
+    with process.folder("benchmark") as folder, _nobody() as nobody:
+        port = process.free_port()
+        later = _LATER.format(milliseconds=round(delay * 1_000), nobody=nobody)
+        answer = later if delay else _AT_ONCE.format(body=ANSWER)
+        (folder / "nginx.conf").write_text(_NGINX.format(port=port, answer=answer, body=ANSWER))
+        running = process.start(
+            [
+                shutil.which("nginx") or "/usr/sbin/nginx",
+                *("-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"),
+            ],
+            cwd=folder,
+            log=folder / "nginx.log",
+            ready=lambda: _accepts(port),
+        )
+        try:
+            yield Nginx(running, port)
+        finally:
+            process.stop(running, signal.SIGTERM)
+
+
+@contextmanager
+def _nobody() -> Iterator[int]:
+    """Yield a port whose queue of connections is full: who connects is left waiting."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        waiting = [socket.socket() for _ in range(3)]
+        try:
+            for client in waiting:
+                client.settimeout(0.2)
+                with suppress(TimeoutError):
+                    client.connect(listener.getsockname())
+            yield listener.getsockname()[1]
+        finally:
+            for client in waiting:
+                client.close()
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
