@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import make_wsgi_app
@@ -60,50 +60,45 @@ def serve(
 def _application(registry: Collector, health: Callable[[], Health]) -> WSGIApplication:
     metrics = make_wsgi_app(registry)
 
-    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def answer(environ: WSGIEnvironment) -> _Answer:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if path not in ("/healthz", "/readyz", "/metrics"):
-            return _text(start_response, "404 Not Found", "there is /healthz, /readyz, /metrics")
+            return _line("404 Not Found", "there is /healthz, /readyz, /metrics")
         if method not in _ALLOWED:
             allowed = ", ".join(_ALLOWED)
-            return _text(
-                start_response, "405 Method Not Allowed", f"use {allowed}", ("Allow", allowed)
-            )
+            return _line("405 Method Not Allowed", f"use {allowed}", ("Allow", allowed))
         if path == "/metrics":
-            output: Iterable[bytes] = metrics({**environ, "REQUEST_METHOD": "GET"}, start_response)
-            return output
+            head: list[Any] = []
+            pieces = metrics({**environ, "REQUEST_METHOD": "GET"}, lambda *args: head.extend(args))
+            status, headers = head
+            return _Answer(status, headers, b"".join(pieces))
         live, ready, reason = health()
-        good = live if path == "/healthz" else ready
-        if good:
-            return _text(start_response, "200 OK", "ok")
-        return _text(start_response, "503 Service Unavailable", reason)
+        if live if path == "/healthz" else ready:
+            return _line("200 OK", "ok")
+        return _line("503 Service Unavailable", reason)
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
-            body = b"".join(answer(environ, start_response))
+            status, headers, body = answer(environ)
         except Exception:
             log.exception("cannot answer", extra={"path": environ["PATH_INFO"]})
-            failure = "500 Internal Server Error"
-            body = b"".join(_text(start_response, failure, "failed: the log says why"))
+            status, headers, body = _line("500 Internal Server Error", "failed: the log says why")
+        headers += [("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
+        start_response(status, headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     return application
 
 
-def _text(
-    start_response: StartResponse, status: str, line: str, *headers: tuple[str, str]
-) -> list[bytes]:
+class _Answer(NamedTuple):
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+def _line(status: str, line: str, *headers: tuple[str, str]) -> _Answer:
     body = f"{' '.join(line.split())}\n".encode()
-    start_response(
-        status,
-        [
-            ("Content-Type", "text/plain; charset=utf-8"),
-            ("Content-Length", str(len(body))),
-            ("Cache-Control", "no-store"),
-            *headers,
-        ],
-    )
-    return [body]
+    return _Answer(status, [("Content-Type", "text/plain; charset=utf-8"), *headers], body)
 
 
 def _listen(host: str, port: int, application: WSGIApplication) -> _Server:

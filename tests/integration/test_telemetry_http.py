@@ -97,7 +97,8 @@ def test_head_is_get_without_the_body(worker: Told, path: str) -> None:
     got, head = worker.ask(path), worker.ask(path, "HEAD")
     assert head.status == got.status
     assert head.headers["Content-Type"] == got.headers["Content-Type"]
-    assert body(got)
+    assert len(body(got)) == int(got.headers["Content-Length"]) > 0
+    assert int(head.headers["Content-Length"]) > 0
     with socket.create_connection(worker.address, timeout=HANG) as client:
         client.sendall(f"HEAD {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
         assert read_all(client).endswith(b"\r\n\r\n")

@@ -92,17 +92,23 @@ def test_gauges_are_asked_for_when_they_are_read(metrics: WorkerMetrics) -> None
     states = iter(
         [
             State(in_flight=64, broker_connected=True, database_ok=True, rate_limit="fleet"),
-            State(in_flight=1, paused_by_operator=True, receiver_down=True, rate_limit="process"),
+            State(in_flight=1, paused_by_operator=True, rate_limit="process"),
+            State(receiver_down=True),
         ]
     )
     metrics.watch(lambda: next(states))
-    busy, idle = read(metrics), read(metrics)
+    busy, idle, probing = read(metrics), read(metrics), read(metrics)
     assert (busy["bdaysched_requests_in_flight"], idle["bdaysched_requests_in_flight"]) == (64, 1)
     assert (busy["bdaysched_broker_connected"], idle["bdaysched_broker_connected"]) == (1, 0)
     assert (busy["bdaysched_database_up"], idle["bdaysched_database_up"]) == (1, 0)
-    for reason in ("operator", "receiver_down"):
-        name = f'bdaysched_paused{{reason="{reason}"}}'
-        assert (busy[name], idle[name]) == (0, 1)
+    operator, down = (
+        f'bdaysched_paused{{reason="{reason}"}}' for reason in ("operator", "receiver_down")
+    )
+    assert [(found[operator], found[down]) for found in (busy, idle, probing)] == [
+        (0, 0),
+        (1, 0),
+        (0, 1),
+    ]
     scopes = [f'bdaysched_rate_limit{{scope="{scope}"}}' for scope in ("none", "process", "fleet")]
     assert [busy[scope] for scope in scopes] == [0, 0, 1]
     assert [idle[scope] for scope in scopes] == [0, 1, 0]
