@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.drill import report
-from tests.drill.drill import Course, Drill
+from tests.drill.course import Course
+from tests.drill.drill import Drill
 from tests.drill.stage import BROKERS, stage
 
 
