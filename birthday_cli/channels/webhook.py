@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
 import hmac
 import json
-import os
+import ssl
+import string
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import NamedTuple
+from urllib.parse import quote, unquote, urlsplit
 
-import aiohttp
-from aiohttp.abc import AbstractStreamWriter
-from yarl import URL
+import pycurl
 
 from birthday_cli import __version__
+from birthday_cli.channels import tls
 from birthday_cli.channels.base import Channel
-from birthday_cli.channels.text import one_line, recorded
+from birthday_cli.channels.curl import Transfers
+from birthday_cli.channels.text import recorded
+from birthday_cli.channels.unanswered import timed_out, unanswered
 from birthday_cli.config import Settings
 from birthday_cli.domain.message import Message
 from birthday_cli.domain.retry import Outcome, OutcomeClass
@@ -35,7 +40,13 @@ _TRANSIENT = {
     HTTPStatus.TOO_EARLY,
     HTTPStatus.TOO_MANY_REQUESTS,
 }
-_NAMES_A_PAUSE = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class _Target(NamedTuple):
+    url: str
+    authority: str
+    userinfo: str
 
 
 @asynccontextmanager
@@ -43,107 +54,151 @@ async def connect(settings: Settings) -> AsyncIterator[Channel]:
     """Yield a channel that posts to DELIVERY_URL, over at most worker_concurrency connections.
 
     A user name and password in the URL become basic authentication (RFC 7617). Proxies and
-    `.netrc` of the environment are not used. Raises UsageError for a URL or secret that cannot be.
+    `.netrc` of the environment are not used. Over https the server is verified, against
+    DELIVERY_CA or the system's authorities. Raises UsageError for a URL, secret, certificate or key
+    that cannot be.
     """
-    url = _url(settings.delivery_url)
-    headers = {
-        "Content-Type": "application/json",
-        "User-Agent": f"bdaysched/{__version__}",
-    }
-    if url.user or url.password:
-        userinfo = f"{url.user or ''}:{url.password or ''}".encode()
-        headers["Authorization"] = f"Basic {base64.b64encode(userinfo).decode()}"
+    target = _target(settings.delivery_url)
     key = _key(settings.delivery_secret)
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=settings.worker_concurrency),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers=headers,
-        timeout=aiohttp.ClientTimeout(total=settings.delivery_timeout),
-        trust_env=False,
-    ) as session:
-        yield Webhook(session, url.with_user(None), key, settings)
+    papers = tls.load(settings)
+    posts = [_Post(target.url, papers) for _ in range(settings.worker_concurrency)]
+    transfers = Transfers(settings.delivery_timeout, settings.worker_concurrency)
+    try:
+        yield Webhook(transfers, posts, target, papers, key, settings)
+    finally:
+        transfers.close()
+
+
+class _Post:
+    """A handle of libcurl's that is set up once, and performs one request after the other."""
+
+    def __init__(self, url: str, papers: tls.Papers) -> None:
+        self._unsent = b""
+        self.head: list[bytes] = []
+        self.body = b""
+        self.curl = curl = pycurl.Curl()
+        for option, value in {
+            pycurl.URL: url,
+            pycurl.POST: True,
+            pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
+            pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
+            pycurl.USERAGENT: f"bdaysched/{__version__}",
+            pycurl.NOSIGNAL: True,
+            pycurl.PROXY: "",
+            pycurl.READFUNCTION: self._read,
+            # When a kept connection dies without an answer, libcurl sends the request again by
+            # itself, unless it cannot have the body once more.
+            pycurl.SEEKFUNCTION: lambda _, __: pycurl.SEEKFUNC_FAIL,
+            pycurl.HEADERFUNCTION: self.head.append,
+            pycurl.WRITEFUNCTION: self._write,
+            pycurl.SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
+            **_trust(papers),
+        }.items():
+            curl.setopt(option, value)
+
+    def prepare(self, headers: list[str], body: bytes) -> None:
+        """Make this the next request."""
+        self._unsent = body
+        self.head.clear()
+        self.body = b""
+        self.curl.setopt(pycurl.HTTPHEADER, headers)
+        self.curl.setopt(pycurl.POSTFIELDSIZE, len(body))
+
+    @property
+    def was_answered(self) -> bool:
+        """Whether status and headers came, whatever became of the body.
+
+        libcurl calls it success when a connection is closed within the headers.
+        """
+        is_final = self.curl.getinfo(pycurl.RESPONSE_CODE) >= HTTPStatus.OK
+        return is_final and (not self.head[-1].strip() or bool(self.body))
+
+    def _read(self, size: int) -> bytes:
+        part, self._unsent = self._unsent[:size], self._unsent[size:]
+        return part
+
+    def _write(self, part: bytes) -> int:
+        # More than is recorded: an answer that is read to its end leaves the connection fit for
+        # use. A longer one is broken off.
+        taken = part[: _MOST_READ - len(self.body)]
+        self.body += taken
+        return len(taken)
 
 
 class Webhook:
     """Posts each message to one address."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, url: URL, key: bytes, settings: Settings
+        self,
+        transfers: Transfers,
+        posts: list[_Post],
+        target: _Target,
+        papers: tls.Papers,
+        key: bytes,
+        settings: Settings,
     ) -> None:
-        self._session = session
-        self._url = url
+        self._transfers = transfers
+        self._idle = posts
+        self._places = asyncio.Semaphore(len(posts))
+        self._authority = target.authority
+        self._has_certificate = bool(papers.certificate)
         self._key = key
         self._timeout = settings.delivery_timeout
         self._body_limit = settings.response_body_limit
+        # libcurl would wait for a 100 before it sends a long body.
+        self._headers = ["Content-Type: application/json", "Expect:"]
+        if target.userinfo:
+            credentials = base64.b64encode(target.userinfo.encode()).decode()
+            self._headers.append(f"Authorization: Basic {credentials}")
 
     async def send(self, message: Message) -> Outcome:
-        """Post message once, within delivery_timeout seconds.
+        """Post message once, within delivery_timeout seconds from when a connection is free.
 
         The status decides (RFC 9110, 15): 2xx delivered; 408, 425, 429 and 5xx transient; any
         other permanent, a redirect too, for it is not followed. A failure before the request was
-        written is transient. One after that, without an answer, is ambiguous.
+        written is transient, and so is a certificate that one side does not accept. Any other
+        after that, without an answer, is ambiguous.
         """
-        if not (message.idempotency_key.isascii() and message.idempotency_key.isprintable()):
+        key = message.idempotency_key
+        if not (key.isascii() and key.isprintable() and key.strip()):
             return Outcome(
                 OutcomeClass.PERMANENT, error="the idempotency key cannot be an HTTP header"
             )
-        content = _content(message)
-        body = _Body(content, content_type="application/json")
+        body = _content(message)
+        headers = [*self._headers, f"Idempotency-Key: {key}", *self._signature(message, body)]
+        async with self._places:
+            post = self._idle.pop()
+            try:
+                post.prepare(headers, body)
+                return await self._attempt(post)
+            finally:
+                self._idle.append(post)
+
+    async def _attempt(self, post: _Post) -> Outcome:
+        problem = pycurl.error(pycurl.E_GOT_NOTHING, "")
         try:
-            async with self._session.post(
-                self._url,
-                data=body,
-                headers=self._headers(message, content),
-                allow_redirects=False,
-            ) as response:
-                return _outcome(response, await _start_of(response.content), self._body_limit)
-        # Whatever the client raises is a failed attempt, and how it failed is told by how far it
-        # came: the same classes are raised before and after the request is written.
-        except Exception as problem:
-            kind = OutcomeClass.AMBIGUOUS if body.written else OutcomeClass.TRANSIENT
-            return Outcome(kind, error=one_line(self._explained(problem, body.written)))
+            await self._transfers.perform(post.curl)
+        except TimeoutError:
+            if not post.was_answered:
+                return timed_out(post.curl, self._authority, self._timeout)
+        except pycurl.error as raised:
+            problem = raised
+        # The status decides, whatever became of the rest.
+        if post.was_answered:
+            return _outcome(post, self._body_limit)
+        return unanswered(problem, post.curl, self._authority, self._has_certificate)
 
-    def _headers(self, message: Message, content: bytes) -> dict[str, str]:
-        headers = {"Idempotency-Key": message.idempotency_key}
-        if self._key:
-            identity, timestamp = str(message.id), str(int(time.time()))
-            signed = b".".join((identity.encode(), timestamp.encode(), content))
-            digest = hmac.digest(self._key, signed, hashlib.sha256)
-            headers["webhook-id"] = identity
-            headers["webhook-timestamp"] = timestamp
-            headers["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
-        return headers
-
-    def _explained(self, problem: Exception, written: bool) -> str:
-        # Not str(problem): several of aiohttp's errors hold the URL, whose query may be secret.
-        missing = "answer" if written else "connection"
-        match problem:
-            case aiohttp.ClientConnectorError():
-                return f"cannot connect to {problem.host}:{problem.port}: {problem.os_error}"
-            case TimeoutError():
-                return f"no {missing} from {self._url.authority} within {self._timeout:g} s"
-            case aiohttp.ServerDisconnectedError():
-                return f"{self._url.authority} closed the connection without an answer"
-            case aiohttp.ClientResponseError():
-                return f"{self._url.authority} did not answer in HTTP: {problem.message}"
-            case OSError(errno=int(number)):
-                return f"no {missing} from {self._url.authority}: {os.strerror(number)}"
-        return f"no {missing} from {self._url.authority}: {type(problem).__name__}"
-
-
-class _Body(aiohttp.BytesPayload):
-    """A request body that knows whether it was written, even in part.
-
-    The headers leave together with it. A trace would tell the same, and slow every request.
-    """
-
-    written = False
-
-    async def write_with_length(
-        self, writer: AbstractStreamWriter, content_length: int | None
-    ) -> None:
-        self.written = True
-        await super().write_with_length(writer, content_length)
+    def _signature(self, message: Message, body: bytes) -> list[str]:
+        if not self._key:
+            return []
+        identity, timestamp = str(message.id), str(int(time.time()))
+        signed = b".".join((identity.encode(), timestamp.encode(), body))
+        digest = hmac.digest(self._key, signed, hashlib.sha256)
+        return [
+            f"webhook-id: {identity}",
+            f"webhook-timestamp: {timestamp}",
+            f"webhook-signature: v1,{base64.b64encode(digest).decode()}",
+        ]
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
@@ -180,31 +235,28 @@ def _content(message: Message) -> bytes:
             "message": message.content,
         },
     }
-    return json.dumps(event, separators=(",", ":")).encode()
+    return _encode(event).encode()
 
 
-async def _start_of(content: aiohttp.StreamReader) -> bytes:
-    # More than is recorded: an answer that is read to its end leaves the connection fit for use.
-    body = bytearray()
-    # The status has come, and decides, whatever becomes of the rest.
-    with suppress(aiohttp.ClientError, TimeoutError, OSError):
-        while chunk := await content.read(_MOST_READ - len(body)):
-            body += chunk
-    return bytes(body)
-
-
-def _outcome(response: aiohttp.ClientResponse, raw: bytes, limit: int) -> Outcome:
-    status, body = response.status, recorded(raw, limit)
+def _outcome(post: _Post, limit: int) -> Outcome:
+    status, body = post.curl.getinfo(pycurl.RESPONSE_CODE), recorded(post.body, limit)
     if 200 <= status < 300:
         return Outcome(OutcomeClass.DELIVERED, status, body)
     error = f"answered {status} {_phrase(status)}".strip()
     if status in _TRANSIENT or status >= 500:
-        header = response.headers.get("Retry-After") if status in _NAMES_A_PAUSE else None
-        pause = retry_after(header, datetime.now(UTC))
+        pause = retry_after(_header(post.head, b"retry-after"), datetime.now(UTC))
         return Outcome(OutcomeClass.TRANSIENT, status, body, error, pause)
     if 300 <= status < 400:
         error += ": redirects are not followed, set DELIVERY_URL to the address itself"
     return Outcome(OutcomeClass.PERMANENT, status, body, error)
+
+
+def _header(head: list[bytes], wanted: bytes) -> str | None:
+    for line in head:
+        name, _, value = line.partition(b":")
+        if name.lower() == wanted:
+            return value.decode("latin-1")
+    return None
 
 
 def _phrase(status: int) -> str:
@@ -213,17 +265,42 @@ def _phrase(status: int) -> str:
     return ""
 
 
-def _url(text: str) -> URL:
+def _target(text: str) -> _Target:
     try:
-        url = URL(text)
-    except ValueError:
-        url = URL()
-    # yarl drops a line break, and takes a blank for a part of the host's name.
-    if url.scheme not in ("http", "https") or not url.host or any(map(str.isspace, text)):
+        url = urlsplit(text)
+        host = (url.hostname or "").encode("idna").decode()
+        port = url.port or {"http": 80, "https": 443}[url.scheme]
+    except (ValueError, KeyError):
+        url, host, port = urlsplit(""), "", 0
+    if not host or not text.isprintable() or any(map(str.isspace, text)):
         raise UsageError(
             "DELIVERY_URL is not the address of a webhook: write it like https://host/path"
         )
-    return url
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    userinfo = ""
+    if url.username or url.password:
+        userinfo = f"{unquote(url.username or '')}:{unquote(url.password or '')}"
+    # libcurl takes ASCII only, and what is encoded already stays as it is.
+    address = quote(url._replace(netloc=authority, fragment="").geturl(), safe=string.printable)
+    return _Target(address, authority, userinfo)
+
+
+def _trust(papers: tls.Papers) -> dict[int, object]:
+    found: dict[int, object] = {}
+    if papers.ca:
+        found[pycurl.CAINFO_BLOB] = papers.ca.encode()
+    else:
+        # The libcurl of pycurl's wheel looks where the system that built it keeps them.
+        system = ssl.get_default_verify_paths()
+        # From one file libcurl reads them once, from a folder for each connection.
+        if system.cafile:
+            found[pycurl.CAINFO] = system.cafile
+        elif system.capath:
+            found[pycurl.CAPATH] = system.capath
+    if papers.certificate:
+        found[pycurl.SSLCERT_BLOB] = papers.certificate.encode()
+        found[pycurl.SSLKEY_BLOB] = (papers.key or papers.certificate).encode()
+    return found
 
 
 def _key(secret: str) -> bytes:
