@@ -20,6 +20,7 @@ MESSAGE = Message(
     content="Happy birthday, Siti Rahayu!",
     delivery_date=date(2026, 3, 1),
     idempotency_key="0191e6a0-0000-7000-8000-000000000002:BIRTHDAY:2026-03-01",
+    expires_at=None,
     retry_count=0,
 )
 

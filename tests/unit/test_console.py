@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import sys
-from dataclasses import replace
 
 import pytest
 
@@ -40,7 +39,7 @@ async def test_one_line_tells_date_type_address_and_content(
 async def test_a_name_can_neither_forge_a_line_nor_drive_a_terminal(
     content: str, shown: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await Console().send(replace(MESSAGE, content=content, email="a\n@b"))
+    await Console().send(MESSAGE._replace(content=content, email="a\n@b"))
 
     assert capsys.readouterr().out == f"2026-03-01\tBIRTHDAY\ta\\n@b\t{shown}\n"
 
@@ -49,7 +48,7 @@ async def test_what_the_terminal_cannot_show_is_escaped(monkeypatch: pytest.Monk
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="latin-1"))
 
-    outcome = await Console().send(replace(MESSAGE, content="Zoë 佐藤"))
+    outcome = await Console().send(MESSAGE._replace(content="Zoë 佐藤"))
 
     assert outcome.kind is OutcomeClass.DELIVERED
     assert raw.getvalue().decode("latin-1").endswith("\tZoë \\u4f50\\u85e4\n")
