@@ -237,15 +237,17 @@ def rebuild(
 def _show_rebuilt(done: "Rebuilt", as_json: bool, dry_run: bool) -> None:
     if as_json:
         output.print_json({"dry_run": dry_run, **done.__dict__})
-    else:
-        counts = f"{done.purged:,} references, made {done.requeued:,} messages due again"
-        output.tell(f"{'would have purged' if dry_run else 'purged'} {counts}" + _queued(done))
+    elif dry_run:
+        output.tell(
+            f"would purge {done.purged:,} references; {done.requeued:,} messages would be due again"
+        )
+    elif done.dispatched:
+        output.tell(
+            f"purged {done.purged:,} references; {done.requeued:,} messages are due again;"
+            f" queued {done.dispatched.queued:,}"
+        )
     if done.dispatched and done.dispatched.unconfirmed:
         raise BdayschedError(
             f"the broker did not confirm {done.dispatched.unconfirmed:,} messages; they stay due"
             " for the next run of `bdaysched schedule`"
         )
-
-
-def _queued(done: "Rebuilt") -> str:
-    return f", queued {done.dispatched.queued:,}" if done.dispatched else ""

@@ -79,13 +79,13 @@ def _replay_rows(
     else:
         kind = "failed" if failed else "held"
         became = "recorded as SENT" if as_sent else "due again"
-        verb = "would be" if dry_run else "are"
-        output.tell(f"{len(done):,} {kind} messages {verb} {became}{_named(done)}")
+        verb = "that would be " if dry_run else ""
+        output.tell(f"{kind} messages {verb}{became}: {len(done):,}{_named(done)}")
         if done and not (as_sent or dry_run):
             output.tell("next: `bdaysched schedule` queues them")
     if left:
         why = "not FAILED, too late, or of a deleted user" if failed else "not held, or no more"
-        raise BdayschedError(f"{len(left):,} messages are left as they are{_named(left)}: {why}")
+        raise BdayschedError(f"left as they are, being {why}: {len(left):,}{_named(left)}")
 
 
 def _named(ids: Sequence[UUID]) -> str:
@@ -106,14 +106,15 @@ def _replay_dead(discard: bool, yes: bool, dry_run: bool, as_json: bool) -> None
     if as_json:
         output.print_json({"dry_run": dry_run, **done.__dict__})
     else:
-        verb = "would be " if dry_run else ""
+        verb = "that would be " if dry_run else ""
         output.tell(f"dead letters {verb}queued again: {done.queued:,}")
         for name, counts in (("left", done.kept), ("removed", done.discarded)):
             if counts:
                 output.tell(f"dead letters {verb}{name}: {_count(counts)}")
         if dry_run:
             for letter in done.sample:
-                output.tell(f"  {printable(letter.id)}, {letter.state}: {printable(letter.reason)}")
+                name = printable(letter.id) or "no id"
+                output.tell(f"  {name}, {letter.state}: {printable(letter.reason)}")
     if done.unconfirmed:
         raise BdayschedError(
             f"the broker did not confirm {done.unconfirmed:,} dead letters in the queue; they are"

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
+import pika
 import psycopg
 import pytest
 
+from birthday_cli.brokers.rabbitmq_dead import REASON_HEADER
+from birthday_cli.brokers.wire import encode
 from birthday_cli.db.locks import Lock
 from birthday_cli.db.queries import query as sql
+from birthday_cli.domain.message import Reference
 from tests.acceptance.conftest import OnTerminal, Program, Query, end
 from tests.facts import NOW, add_message
 from tests.servers.rabbitmq import RabbitNode
@@ -81,7 +88,7 @@ async def test_without_a_broker(
     add(database, 1, status="QUEUED")
     ended = await program.run("queue", *command, BROKER_URL=AWAY)
     assert ended.code == 4
-    assert "amqp://me:***@127.0.0.1" in ended.explanation
+    assert "amqp://me:***@127.0.0.1" in ended.err.splitlines()[-1]
     assert "geheim" not in ended.out + ended.err
     assert by_status(query) == {"QUEUED": 1}
 
@@ -205,12 +212,12 @@ async def test_held_messages_are_released_or_closed(
 ) -> None:
     held = add(database, 3, status="RETRYING", next_attempt_at="infinity", retry_count=1)
     closed = await program.run("queue", "replay", "--held", "--as-sent", held[0])
-    assert (closed.code, closed.err) == (0, f"1 held messages are recorded as SENT ({held[0]})\n")
+    assert (closed.code, closed.err) == (0, f"held messages recorded as SENT: 1 ({held[0]})\n")
     tried = await program.run("queue", "replay", "--held", "--dry-run", "--json")
     assert set(json.loads(tried.out)["replayed"]) == set(held[1:])
     released = await program.run("queue", "replay", "--held")
     assert released.code == 0
-    assert released.err.startswith("2 held messages are due again (")
+    assert released.err.startswith("held messages due again: 2 (")
     assert "bdaysched schedule" in released.err
     assert (await program.run("schedule")).err.endswith("queued 2\n")
     assert by_status(query) == {"SENT": 1, "QUEUED": 2}
@@ -225,12 +232,77 @@ async def test_the_morning_on_which_the_secret_was_wrong(
     add(database, 3, status="FAILED", error_message="answered 401")
     add(database, 1, status="FAILED", due=NOW - 3 * HOUR, expires_in=HOUR)
     tried = await working.run("queue", "replay", "--failed", "--dry-run")
-    assert tried.err.startswith("3 failed messages would be due again (")
+    assert tried.err.startswith("failed messages that would be due again: 3 (")
     assert by_status(query) == {"FAILED": 4}
     assert (await working.run("queue", "replay", "--failed")).code == 0
     assert (await working.run("schedule")).code == 0
     assert (await working.run("run-worker", "--until-empty")).code == 0
     assert by_status(query) == {"FAILED": 1, "SENT": 3}
+
+
+# ---- dead letters
+
+
+@pytest.fixture
+def put_aside(program: Program, rabbitmq: RabbitNode) -> Iterator[Callable[[bytes], None]]:
+    """Return what puts a body among the dead letters, once the program has made the queues."""
+    program.environment["BROKER_URL"] = rabbitmq.url
+    name = f"{program.environment['BROKER_QUEUE']}.dead"
+    with closing(pika.BlockingConnection(pika.URLParameters(rabbitmq.url))) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        why = pika.BasicProperties(
+            headers={REASON_HEADER: "a reason \x1b[31mthat is too long " * 9}
+        )
+        yield lambda body: channel.basic_publish(name, name, body, why)
+
+
+async def test_dead_letters_are_shown_and_replayed(
+    program: Program,
+    on_terminal: OnTerminal,
+    query: Query,
+    database: str,
+    put_aside: Callable[[bytes], None],
+) -> None:
+    (waited_for,) = add(database, 1, status="QUEUED")
+    (sent,) = add(database, 1, status="SENT")
+    assert (await program.run("queue", "dead")).err == "no dead letters\nno held messages\n"
+    for body in (encode(Reference(UUID(waited_for), NOW)), encode(Reference(UUID(sent), NOW))):
+        put_aside(body)
+    put_aside(b"hello")
+
+    shown = await program.run("queue", "dead", "--json")
+    letters = json.loads(shown.out)["dead"]
+    assert [(each["id"], each["state"]) for each in letters] == [
+        *((waited_for, "QUEUED"), (sent, "SENT"), ("", "no row"))
+    ]
+    text = re.sub(r"\x1b\[[01]?m", "", on_terminal("queue", "dead", NO_COLOR="1"))
+    assert max(map(len, text.splitlines())) <= 80
+    assert waited_for in text
+    assert "\x1b" not in text
+    assert "the first 1 of 3 dead letters" in (await program.run("queue", "dead", "--limit=1")).err
+
+    tried = await program.run("queue", "replay", "--discard", "--dry-run")
+    said = "dead letters {}queued again: 1\ndead letters {}removed: 2 (1 SENT, 1 no row)\n"
+    assert tried.err.startswith(said.format("that would be ", "that would be "))
+    assert f"  {waited_for}, QUEUED: a reason" in tried.err
+    refused = await program.run("queue", "replay", "--discard")
+    assert (refused.code, "2 (1 SENT, 1 no row)" in refused.explanation) == (2, True)
+    left = on_terminal("queue", "replay", "--discard", answer="n\n")
+    assert "Remove for good 2 (1 SENT, 1 no row), and queue 1?" in " ".join(left.split())
+    assert (await depth(program)) == {"ready": 0, "dead": 3}
+
+    done = await program.run("queue", "replay")
+    assert done.err == ("dead letters queued again: 1\ndead letters left: 2 (1 SENT, 1 no row)\n")
+    assert (await depth(program)) == {"ready": 1, "dead": 2}
+    done = await program.run("queue", "replay", "--discard", "--yes")
+    assert done.err == said.format("", "").replace("again: 1", "again: 0")
+    assert (await depth(program)) == {"ready": 1, "dead": 0}
+    assert by_status(query) == {"QUEUED": 1, "SENT": 1}
+
+
+async def depth(program: Program) -> Any:
+    return json.loads((await program.run("queue", "status", "--json")).out)["depth"]
 
 
 # ---- rebuild
@@ -241,9 +313,9 @@ async def test_rebuild_reports_what_it_did(working: Program, query: Query, datab
     add(database, 1)
     tried = await working.run("queue", "rebuild", "--dry-run")
     assert (tried.code, by_status(query)) == (0, {"QUEUED": 2, "SCHEDULED": 1})
-    assert tried.err == "would have purged 0 references, made 2 messages due again\n"
+    assert tried.err == "would purge 0 references; 2 messages would be due again\n"
     done = await working.run("queue", "rebuild", "--yes")
-    assert done.err == "purged 0 references, made 2 messages due again, queued 3\n"
+    assert done.err == "purged 0 references; 2 messages are due again; queued 3\n"
     assert (await working.run("run-worker", "--until-empty")).code == 0
     assert by_status(query) == {"SENT": 3}
 
