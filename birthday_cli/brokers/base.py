@@ -52,7 +52,10 @@ class Broker(Protocol):
         """
 
     async def consume(self, prefetch: int) -> None:
-        """Start to receive, with at most prefetch references unacknowledged at any time."""
+        """Start to receive, with at most prefetch references unacknowledged at any time.
+
+        Again after stop_consuming(), too; RabbitMQ then leaves those out that were received before.
+        """
 
     async def receive(self, limit: int, wait: float) -> list[Delivery]:
         """Return what has arrived, up to limit, as soon as there is any; [] after wait seconds."""
@@ -72,7 +75,8 @@ class Broker(Protocol):
     async def dead_letters(self, limit: int) -> list[DeadLetter]:
         """Return up to limit of what was put aside, the oldest first.
 
-        They stay where they are, out of other connections' sight until this one is closed.
+        They stay where they are, out of other connections' sight until this one is closed. Another
+        call returns those that follow.
         """
 
     async def discard(self, letters: Sequence[DeadLetter]) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from birthday_cli.brokers.base import Delivery, Depth
+from birthday_cli.brokers.base import DeadLetter, Delivery, Depth
+from birthday_cli.brokers.wire import encode
 from birthday_cli.domain.message import Reference
 from birthday_cli.errors import BrokerUnreachable
 
@@ -32,11 +33,13 @@ class MemoryBroker:
         self._lost = False
         self._prefetch = self._last_tag = 0
         self._held: dict[int, Reference] = {}
+        self._seen: dict[int, tuple[Reference, str]] = {}
 
     def lose_connection(self) -> None:
         """From now on every call raises BrokerUnreachable, and what was in hand is back."""
         self._lost = True
         self._queue.ready.extendleft(self._held.values())
+        self._queue.dead[:0] = self._seen.values()
         self._queue.bell.set()
 
     async def publish(self, references: Sequence[Reference]) -> list[Reference]:
@@ -80,6 +83,24 @@ class MemoryBroker:
     async def stop_consuming(self) -> None:
         """Receive nothing more."""
         await self.consume(0)
+
+    async def dead_letters(self, limit: int) -> list[DeadLetter]:
+        """Return what was put aside, the oldest first."""
+        self._notify()
+        letters = []
+        for reference, reason in self._queue.dead[:limit]:
+            self._last_tag += 1
+            self._seen[self._last_tag] = reference, reason
+            size = len(encode(reference))
+            letters.append(DeadLetter(reference, str(reference.id), reason, size, self._last_tag))
+        del self._queue.dead[:limit]
+        return letters
+
+    async def discard(self, letters: Sequence[DeadLetter]) -> None:
+        """Forget letters."""
+        self._notify()
+        for letter in letters:
+            self._seen.pop(letter.tag, None)
 
     async def depth(self) -> Depth:
         """Return the lengths of both queues."""

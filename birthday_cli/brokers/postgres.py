@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from birthday_cli.brokers.base import Delivery, Depth
+from birthday_cli.brokers.base import DeadLetter, Delivery, Depth
 from birthday_cli.config import Settings
 from birthday_cli.db.connect import AsyncConnection, connect_async, explained
 from birthday_cli.db.queries import query
@@ -86,6 +86,13 @@ class PostgresBroker:
     async def stop_consuming(self) -> None:
         """Receive nothing more. Whatever was received has been handed out: nothing to release."""
         self._prefetch = 0
+
+    async def dead_letters(self, limit: int) -> list[DeadLetter]:  # noqa: ARG002
+        """Return []: what was put aside are FAILED rows, and nothing is in another place."""
+        return []
+
+    async def discard(self, letters: Sequence[DeadLetter]) -> None:
+        """Do nothing, as there are no letters."""
 
     async def depth(self) -> Depth:
         """Return how many rows wait; none is counted as dead, those are FAILED rows."""

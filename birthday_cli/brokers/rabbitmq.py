@@ -6,50 +6,45 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, NamedTuple
 
 from pika.channel import Channel
 from pika.exceptions import ChannelClosedByBroker
-from pika.spec import PERSISTENT_DELIVERY_MODE, Basic, BasicProperties
+from pika.spec import Basic, BasicProperties
 
-from birthday_cli.brokers.base import Delivery, Depth
-from birthday_cli.brokers.rabbitmq_link import Link
-from birthday_cli.brokers.tags import Batch, Confirms, Unsettled
-from birthday_cli.brokers.wire import CONTENT_TYPE, decode, encode
+from birthday_cli.brokers.base import DeadLetter, Delivery, Depth
+from birthday_cli.brokers.rabbitmq_dead import dead_letter, put_aside, with_reason
+from birthday_cli.brokers.rabbitmq_link import Link, open_link
+from birthday_cli.brokers.rabbitmq_publish import Letter, Publisher
+from birthday_cli.brokers.tags import Unsettled
+from birthday_cli.brokers.wire import decode, encode
 from birthday_cli.config import Settings
 from birthday_cli.domain.message import Reference
 from birthday_cli.errors import BdayschedError, BrokerUnreachable
 
-REASON_HEADER = "bdaysched-reason"
-"""The header of a dead letter that says why it was put aside."""
-
-_WINDOW = 5_000  # publishes that await the broker's confirm at the same time
-_BREATH = 100  # publishes between two turns of the loop: pika sends nothing until it turns
-_REASON_LIMIT = 500  # characters; headers must fit in one frame
 _PRECONDITION_FAILED = 406
 
-
-class _Letter(NamedTuple):
-    """What is to be published: the message id is for whoever looks into a queue."""
-
-    message_id: str
-    body: bytes
-    reason: str | None = None
+_DEAD = {
+    "x-queue-type": "quorum",
+    # From 4.0 on a quorum queue drops what was delivered 20 times, unless told otherwise, and each
+    # look at a dead letter is a delivery. -1, for no limit at all, is unknown to 3.10.
+    "x-delivery-limit": 2**31 - 1,
+}
 
 
 class RabbitBroker:
     """A connection with one channel on which everything happens."""
 
+    _link: Link
+    _publisher: Publisher
+
     def __init__(self, settings: Settings) -> None:
-        self._link = Link(settings)
-        self._delivery_limit = settings.broker_delivery_limit
+        self._settings = settings
         self._queue = settings.broker_queue
         self._dead = f"{settings.broker_queue}.dead"
         self._consumer = ""
-        self._confirms = Confirms()
         self._unsettled = Unsettled()
         self._arrived: deque[Delivery] = deque()
-        self._malformed: list[tuple[int, _Letter]] = []
+        self._malformed: list[tuple[int, Letter]] = []
 
     async def open(self) -> None:
         """Connect, and declare the queues.
@@ -57,15 +52,19 @@ class RabbitBroker:
         Raises BrokerUnreachable within the connect time-out; BdayschedError if a queue exists with
         other arguments.
         """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._settings.broker_connect_timeout
+        self._link = await open_link(self._settings, self._take)
         try:
-            async with asyncio.timeout(self._link.patience):
-                await self._link.open()
+            async with asyncio.timeout_at(deadline):
                 await self._declare()
         except TimeoutError as problem:
+            await self._link.close()
             why = f"no answer within {self._link.patience:g} s"
             raise self._link.unreachable(why) from problem
         except BrokerUnreachable as problem:
             closed = self._link.failure
+            await self._link.close()
             if (
                 not isinstance(closed, ChannelClosedByBroker)
                 or closed.reply_code != _PRECONDITION_FAILED
@@ -76,6 +75,9 @@ class RabbitBroker:
                 " BROKER_DELIVERY_LIMIT back, or name another BROKER_QUEUE, or delete the queue:"
                 " `bdaysched schedule` queues its messages again from the database"
             ) from problem
+        except BaseException:
+            await self._link.close()
+            raise
 
     async def close(self) -> None:
         """Close the connection; what was received and not settled goes back to the queue."""
@@ -83,8 +85,9 @@ class RabbitBroker:
 
     async def publish(self, references: Sequence[Reference]) -> list[Reference]:
         """Publish persistent and mandatory; return those that were routed and confirmed."""
-        letters = [_Letter(str(reference.id), encode(reference)) for reference in references]
-        return [references[place] for place in await self._send(self._queue, letters)]
+        letters = [Letter(str(reference.id), encode(reference)) for reference in references]
+        kept = await self._publisher.publish(self._queue, letters)
+        return [references[place] for place in kept]
 
     async def consume(self, prefetch: int) -> None:
         """Start to receive, with at most prefetch references unacknowledged at any time."""
@@ -123,7 +126,7 @@ class RabbitBroker:
         """Move deliveries to the dead-letter queue, with the reason in a header."""
         await self._put_aside(
             [
-                (tag, _Letter(str(reference.id), encode(reference), reason))
+                (tag, with_reason(str(reference.id), encode(reference), reason))
                 for reference, tag in deliveries
                 if tag in self._unsettled
             ]
@@ -140,6 +143,19 @@ class RabbitBroker:
         self._arrived.clear()
         self._malformed.clear()
         self._release(unseen)
+
+    async def dead_letters(self, limit: int) -> list[DeadLetter]:
+        """Return up to limit of what was put aside, the oldest first; see Broker."""
+        letters: list[DeadLetter] = []
+        while len(letters) < limit and (found := await self._link.get(self._dead)):
+            letters.append(dead_letter(*found))
+            self._unsettled.add(letters[-1].tag)
+        return letters
+
+    async def discard(self, letters: Sequence[DeadLetter]) -> None:
+        """Remove for good what `dead_letters` of this connection has returned."""
+        self._link.check()
+        self._acknowledge([letter.tag for letter in letters])
 
     async def depth(self) -> Depth:
         """Return how full the queue is, by the broker's own counts."""
@@ -158,49 +174,28 @@ class RabbitBroker:
 
     async def _declare(self) -> None:
         channel = self._link.channel
-        channel.add_on_return_callback(self._on_return)
         channel.add_on_cancel_callback(self._on_cancel)
-        await self._link.call(channel.confirm_delivery, self._on_confirm)
+        self._publisher = Publisher(self._link)
+        await self._publisher.open()
         arguments = {
             "x-queue-type": "quorum",
-            "x-delivery-limit": self._delivery_limit,
+            "x-delivery-limit": self._settings.broker_delivery_limit,
             "x-overflow": "reject-publish",
             "x-dead-letter-exchange": self._dead,
             "x-dead-letter-routing-key": self._dead,
             "x-dead-letter-strategy": "at-least-once",
         }
-        for name, settings in (self._dead, {"x-queue-type": "quorum"}), (self._queue, arguments):
+        for name, settings in (self._dead, _DEAD), (self._queue, arguments):
             await self._link.call(channel.exchange_declare, name, "direct", durable=True)
             await self._link.call(channel.queue_declare, name, durable=True, arguments=settings)
             await self._link.call(channel.queue_bind, name, name, name)
 
-    async def _send(self, exchange: str, letters: Sequence[_Letter]) -> list[int]:
-        """Publish letters; return the places of those that the broker has made durable."""
-        batch = Batch()
-        for place, letter in enumerate(letters):
-            if place % _BREATH == 0:
-                await asyncio.sleep(0)
-            await self._link.answered(lambda: len(self._confirms) < _WINDOW)
-            tag = self._confirms.expect(batch, place)
-            properties = BasicProperties(
-                app_id="bdaysched",
-                content_type=CONTENT_TYPE,
-                delivery_mode=PERSISTENT_DELIVERY_MODE,
-                message_id=letter.message_id,
-                # A message that is returned comes back with its properties, without its tag.
-                correlation_id=str(tag),
-                headers={REASON_HEADER: letter.reason[:_REASON_LIMIT]} if letter.reason else None,
-            )
-            self._link.channel.basic_publish(
-                exchange, exchange, letter.body, properties, mandatory=True
-            )
-        await self._link.answered(lambda: batch.open == 0)
-        return sorted(batch.confirmed)
-
-    async def _put_aside(self, letters: Sequence[tuple[int, _Letter]]) -> None:
+    async def _put_aside(self, letters: Sequence[tuple[int, Letter]]) -> None:
         if not letters:
             return
-        kept = await self._send(self._dead, [letter for _, letter in letters])
+        self._link.check()
+        kept = await put_aside(self._settings, self._dead, [letter for _, letter in letters])
+        self._link.check()
         self._acknowledge([letters[place][0] for place in kept])
         # Those that could not be moved with the reason, the broker moves, when it can.
         for tag in self._unsettled.settle(tag for tag, _ in letters):
@@ -219,25 +214,26 @@ class RabbitBroker:
     def _on_cancel(self, _: object) -> None:
         self._link.fail(RuntimeError(f"it has cancelled consuming from {self._queue}"))
 
-    def _on_confirm(self, frame: Any) -> None:
-        word: Basic.Ack | Basic.Nack = frame.method
-        durable = isinstance(word, Basic.Ack)
-        self._confirms.settle(word.delivery_tag or 0, multiple=word.multiple, durable=durable)
+    def _take(self, tag: int, body: bytes) -> bool:
+        try:
+            self._arrived.append(Delivery(decode(body), tag))
+        except ValueError:
+            return False
+        self._unsettled.add(tag)
         self._link.ring()
-
-    def _on_return(self, _: Channel, __: object, properties: BasicProperties, ___: bytes) -> None:
-        self._confirms.returned(int(properties.correlation_id or 0))
+        return True
 
     def _on_message(
         self, _: Channel, method: Basic.Deliver, properties: BasicProperties, body: bytes
     ) -> None:
+        # Only what was not taken, but for a reference that comes in several pieces.
         tag = method.delivery_tag or 0
         self._unsettled.add(tag)
         try:
             self._arrived.append(Delivery(decode(body), tag))
         except ValueError as problem:
-            letter = _Letter(properties.message_id or "", body, f"not a reference: {problem}")
-            self._malformed.append((tag, letter))
+            why = f"not a reference: {problem}"
+            self._malformed.append((tag, with_reason(properties.message_id or "", body, why)))
         self._link.ring()
 
 
@@ -249,8 +245,8 @@ async def connect(settings: Settings) -> AsyncIterator[RabbitBroker]:
     one; BdayschedError if a queue exists with other arguments.
     """
     broker = RabbitBroker(settings)
+    await broker.open()
     try:
-        await broker.open()
         yield broker
     finally:
         await broker.close()

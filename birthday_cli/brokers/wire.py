@@ -25,7 +25,7 @@ def decode(body: bytes) -> Reference:
     if len(body) > _BODY_LIMIT:
         raise ValueError(f"{len(body)} bytes are more than {_BODY_LIMIT}")
     try:
-        found = json.loads(body)
+        found = json.loads(body.decode())  # or it looks for the encoding first
         send_time = datetime.fromisoformat(found["scheduled_send_time"])
         if send_time.tzinfo is None:
             raise ValueError("scheduled_send_time has no offset")

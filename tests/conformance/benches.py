@@ -10,15 +10,19 @@ from typing import Any, Protocol
 
 import pika
 import psycopg
+import pytest
 
-from birthday_cli.brokers import postgres, rabbitmq
+from birthday_cli.brokers import postgres
+from birthday_cli.brokers import rabbitmq as rabbit
 from birthday_cli.brokers.base import Broker
 from birthday_cli.brokers.memory import MemoryBroker, MemoryQueue
+from birthday_cli.brokers.rabbitmq_dead import REASON_HEADER
 from birthday_cli.brokers.wire import decode
 from birthday_cli.config import Settings
 from birthday_cli.domain.message import Reference
 from birthday_cli.errors import BdayschedError, BrokerUnreachable, DatabaseUnreachable
 from tests.references import references
+from tests.servers.rabbitmq import RabbitNode
 
 
 class Bench(Protocol):
@@ -85,7 +89,7 @@ class RabbitBench:
             settings = Settings(
                 broker_url=f"amqp://guest:guest@127.0.0.1:{port}/%2F", broker_queue=self._queue
             )
-            async with rabbitmq.connect(settings) as broker:
+            async with rabbit.connect(settings) as broker:
                 yield broker
 
     def references(self, count: int) -> list[Reference]:
@@ -107,7 +111,7 @@ class RabbitBench:
                 if method is None or properties is None or body is None:
                     return found
                 headers: Any = properties.headers
-                found[decode(body)] = headers[rabbitmq.REASON_HEADER]
+                found[decode(body)] = headers[REASON_HEADER]
 
 
 class PostgresBench:
@@ -168,6 +172,24 @@ class PostgresBench:
     def execute(self, statement: Any, *parameters: object) -> list[Any]:
         with closing(psycopg.connect(self._url, autocommit=True)) as connection:
             return connection.execute(statement, parameters).fetchall()
+
+
+class OnMemory:
+    @pytest.fixture
+    def bench(self) -> Bench:
+        return MemoryBench()
+
+
+class OnRabbitMQ:
+    @pytest.fixture
+    def bench(self, rabbitmq: RabbitNode) -> Bench:
+        return RabbitBench(rabbitmq.url)
+
+
+class OnPostgres:
+    @pytest.fixture
+    def bench(self, database: str) -> PostgresBench:
+        return PostgresBench(database)
 
 
 @asynccontextmanager

@@ -11,9 +11,8 @@ import pytest_asyncio
 from birthday_cli.brokers import postgres
 from birthday_cli.brokers.base import Broker
 from birthday_cli.domain.message import Reference
-from tests.conformance.benches import Bench, MemoryBench, PostgresBench, RabbitBench
+from tests.conformance.benches import Bench, OnMemory, OnPostgres, OnRabbitMQ, PostgresBench
 from tests.references import HANG, MOMENT, of, take
-from tests.servers.rabbitmq import RabbitNode
 
 
 async def fill(bench: Bench, broker: Broker, count: int) -> list[Reference]:
@@ -234,23 +233,15 @@ class BrokerConformance:
                 await call
 
 
-class TestMemory(BrokerConformance):
-    @pytest_asyncio.fixture
-    async def bench(self) -> Bench:
-        return MemoryBench()
+class TestMemory(OnMemory, BrokerConformance):
+    pass
 
 
-class TestRabbitMQ(BrokerConformance):
-    @pytest_asyncio.fixture
-    async def bench(self, rabbitmq: RabbitNode) -> Bench:
-        return RabbitBench(rabbitmq.url)
+class TestRabbitMQ(OnRabbitMQ, BrokerConformance):
+    pass
 
 
-class TestPostgres(BrokerConformance):
-    @pytest.fixture
-    def bench(self, database: str) -> PostgresBench:
-        return PostgresBench(database)
-
+class TestPostgres(OnPostgres, BrokerConformance):
     async def test_a_lease_that_ended_is_a_delivery_to_anyone(self, database: str) -> None:
         bench = PostgresBench(database, worker_lease=0.05)
         async with bench.connect() as broker, bench.connect() as other:
@@ -305,3 +296,13 @@ class TestPostgres(BrokerConformance):
         await broker.stop_consuming()
         assert await broker.purge() == 2
         assert bench.statuses(references) == ["SCHEDULED", "SCHEDULED", "RETRYING"]
+
+    async def test_what_was_put_aside_is_a_failed_row_and_no_letter(
+        self, bench: PostgresBench, broker: Broker
+    ) -> None:
+        references = await fill(bench, broker, 1)
+        await broker.consume(1)
+        await broker.reject(await take(broker, 1), "no such user")
+        assert await broker.dead_letters(10) == []
+        await broker.discard([])
+        assert bench.statuses(references) == ["FAILED"]

@@ -15,8 +15,8 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from birthday_cli.brokers.base import Broker, connect
-from birthday_cli.brokers.rabbitmq import REASON_HEADER
-from birthday_cli.brokers.wire import encode
+from birthday_cli.brokers.rabbitmq_dead import REASON_HEADER
+from birthday_cli.brokers.wire import decode, encode
 from birthday_cli.config import Settings
 from birthday_cli.domain.message import Reference
 from birthday_cli.errors import BdayschedError
@@ -61,7 +61,7 @@ async def test_the_queue_is_what_the_design_asks_for(
         "x-dead-letter-strategy": "at-least-once",
     }
     assert queues[dead]["durable"] is True
-    assert _arguments(queues[dead]) == {"x-queue-type": "quorum"}
+    assert _arguments(queues[dead]) == {"x-queue-type": "quorum", "x-delivery-limit": 2**31 - 1}
 
 
 def _arguments(listed: dict[str, Any]) -> dict[str, Any]:
@@ -157,6 +157,7 @@ MALFORMED = {
     b' "scheduled_send_time": "9999-12-31T23:59:59-12:00"}',
     "too deep": b"[" * 4_096,
     "too large": encode(references(1)[0]) + b" " * 4_096,
+    "far too large": b" " * 2**20,
 }
 
 
@@ -180,6 +181,42 @@ async def test_what_is_not_a_reference_is_dead_lettered_with_the_reason(
         assert properties is not None
         headers: Any = properties.headers
         assert headers[REASON_HEADER].startswith("not a reference: ")
+
+
+async def test_what_is_not_a_reference_is_seen_with_its_size_and_no_reference(
+    broker_settings: Settings, channel: BlockingChannel
+) -> None:
+    name = broker_settings.broker_queue
+    async with connect(broker_settings, "") as broker:
+        channel.basic_publish("", name, b"hello", pika.BasicProperties(message_id="theirs"))
+        channel.basic_publish("", name, b" " * 2**20)
+        channel.basic_publish("", f"{name}.dead", b"put here by another program")
+        await broker.consume(2)
+        assert await broker.receive(1, MOMENT) == []
+        await wait_for_dead(broker, 3)
+        letters = await broker.dead_letters(10)
+    other, hello, large = sorted(letters, key=lambda letter: letter.reason, reverse=True)
+    assert {letter.reference for letter in letters} == {None}
+    assert (hello.message_id, hello.body_bytes) == ("theirs", 5)
+    assert hello.reason == "not a reference: Expecting value: line 1 column 1 (char 0)"
+    assert (large.message_id, large.body_bytes) == ("", 2**20)
+    assert large.reason == "not a reference: 1048576 bytes are more than 4096"
+    assert other.reason == "not told"
+
+
+async def test_a_reference_that_comes_in_several_frames_is_one(
+    rabbitmq: RabbitNode, broker_settings: Settings, channel: BlockingChannel
+) -> None:
+    # RabbitMQ cuts a body to the frames that the consumer can take; 4,096 bytes are the least.
+    small = replace(broker_settings, broker_url=f"{rabbitmq.url}?frame_max=4096")
+    body = encode(references(1)[0])
+    async with connect(small, "") as broker:
+        channel.basic_publish("", small.broker_queue, body + b" " * (4_095 - len(body)))
+        plain = references(2)
+        await broker.publish(plain)
+        await broker.consume(10)
+        found = await drain(broker, 3)
+    assert found == {decode(body), *plain}
 
 
 async def test_malformed_that_was_not_put_aside_goes_back_on_stopping(
@@ -208,6 +245,9 @@ async def test_more_deliveries_than_the_limit_are_dead_lettered(broker_settings:
                 assert [each.reference for each in await worker.receive(1, HANG)] == lethal
         await wait_for_dead(broker, 1)
         assert (await broker.depth()).ready == 0
+        [letter] = await broker.dead_letters(10)
+        assert [letter.reference] == lethal
+        assert letter.reason == f"delivery_limit (queue {limited.broker_queue})"
 
 
 async def test_what_cannot_be_put_aside_now_the_broker_puts_aside_later(
