@@ -78,7 +78,7 @@ SMALL = Course(
     messages=300,
     seed=3,
     brokers="rabbitmq",
-    seconds=20,
+    seconds=12,
     settle=40,
     pause=2,
     concurrency=8,
@@ -109,4 +109,5 @@ def test_a_small_drill_of_a_broken_program_is_red(tmp_path: Path, without: str) 
 
 def test_a_small_drill_without_the_guard_is_red(tmp_path: Path) -> None:
     done = small_drill(tmp_path, replace(SMALL, brokers="postgres", prepare=NO_GUARD))
-    assert done.judgement.duplicates
+    # Two rows, or a planner that stumbles over what is left of the protection.
+    assert done.judgement.duplicates or done.judgement.lost
