@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test servers lint clean
+.PHONY: help demo test drill servers lint clean
 
 PIP := .venv/bin/pip install -qq --disable-pip-version-check \
 	--constraint .ci/constraints.txt --build-constraint .ci/constraints.txt
@@ -13,6 +13,11 @@ demo: .venv/.demo ## the whole job on a private PostgreSQL: plan, deliver, repor
 
 test: servers lint ## lint, types and all tests, on servers that the suite starts and stops
 	@.venv/bin/pytest
+
+drill: servers .venv/.test ## half an hour of kills, cuts and silences; every message judged
+	@.venv/bin/pytest tests/drill/judge_drills.py
+	@.venv/bin/python -m tests.drill --brokers rabbitmq
+	@.venv/bin/python -m tests.drill --brokers postgres
 
 lint: .venv/.test ## ruff and mypy
 	@.venv/bin/ruff check
