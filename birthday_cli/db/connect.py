@@ -16,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from birthday_cli.config import Settings
+from birthday_cli.db import tls
 from birthday_cli.errors import (
     BdayschedError,
     DatabaseUnreachable,
@@ -200,6 +201,7 @@ def _with_session_settings(
             **_OUR_SIDE,
             **conninfo_to_dict(conninfo),
         }
+        tls.check_files(parameters)
         # Of two that name the same setting, the server takes the later one.
         arguments = (
             _as_arguments({**_SESSION, **(options or {})}),
@@ -243,6 +245,8 @@ def explain(problem: Exception, conninfo: str) -> BdayschedError:
         return Locked("a table is locked by another session: see `bdaysched monitor connections`")
     if isinstance(problem, errors.CheckViolation) and "no partition of relation" in text:
         return MissingPartition(f"{text}: run `bdaysched create-partitions 12`")
+    if isinstance(problem, psycopg.OperationalError) and (error := tls.explain(text, conninfo)):
+        return error
     if isinstance(problem, psycopg.OperationalError | psycopg.InterfaceError):
         return DatabaseUnreachable(
             f"cannot reach the database at {redact(conninfo)}: {text}."

@@ -19,6 +19,7 @@ from pytest_postgresql.janitor import DatabaseJanitor
 
 from birthday_cli.config import Settings
 from tests.servers import process
+from tests.servers.certificates import Authority, Certificate
 
 _CONFIGURATION = """
 listen_addresses = '127.0.0.1'
@@ -57,9 +58,10 @@ class PostgresServer:
         assert self._process
         return self._process.pid
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
+        """Start it with further options of the server, such as `-c`, `ssl=on`."""
         self._process = process.start(
-            [self._binaries / "postgres", "-D", self.data, "-p", str(self.port)],
+            [self._binaries / "postgres", "-D", self.data, "-p", str(self.port), *options],
             cwd=self._folder,
             log=self._folder / "server.log",
             ready=self._answers,
@@ -161,6 +163,40 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
         server = PostgresServer(binaries, folder)
         server.start()
         try:
+            yield server
+        finally:
+            server.stop()
+
+
+class TlsServer(PostgresServer):
+    """One that speaks TLS, and lets the account `certified` in by its certificate only."""
+
+    def __init__(self, folder: Path, authority: Authority) -> None:
+        super().__init__(_system_binaries(), folder)
+        self._authority = authority
+        rules = self.data / "pg_hba.conf"
+        rules.write_text(
+            f"hostssl all certified all cert\nhost all certified all reject\n{rules.read_text()}"
+        )
+
+    def present(self, certificate: Certificate) -> None:
+        """Start, again if it runs, with this certificate."""
+        self.stop()
+        self.start(
+            *("-c", "ssl=on", "-c", f"ssl_ca_file={self._authority.ca}"),
+            *("-c", f"ssl_cert_file={certificate.chain}", "-c", f"ssl_key_file={certificate.key}"),
+        )
+
+
+@pytest.fixture(scope="session")
+def tls_postgres(authority: Authority) -> Iterator[TlsServer]:
+    """Return a PostgreSQL 15 that is trusted as `localhost` and 127.0.0.1."""
+    with process.folder("tls") as folder:
+        server = TlsServer(folder, authority)
+        server.present(authority.server("localhost", "127.0.0.1"))
+        try:
+            with psycopg.connect(server.url(), autocommit=True) as connection:
+                connection.execute("CREATE ROLE certified LOGIN")
             yield server
         finally:
             server.stop()
