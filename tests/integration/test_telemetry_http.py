@@ -4,12 +4,15 @@ import gzip
 import http.client
 import logging
 import socket
+import struct
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from prometheus_client import CollectorRegistry, Gauge
 
 from birthday_cli.errors import UsageError
 from birthday_cli.telemetry import http as telemetry
@@ -176,39 +179,65 @@ def read_until_closed(client: socket.socket) -> bytes:
 
 
 def test_what_is_not_http_and_who_hangs_up_leave_no_trace(
-    worker: Told, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    for nonsense in (
-        b"\x16\x03\x01\x02\x00\r\n\r\n",
-        b"GET\r\n\r\n",
-        b"\r\n",
-        b"",
-        b"GET / HTTP/9\r\n",
-    ):
-        with socket.create_connection(worker.address, timeout=HANG) as client:
-            client.sendall(nonsense)
-            client.shutdown(socket.SHUT_WR)
-            read_until_closed(client)
-    with socket.create_connection(worker.address) as client:
-        client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    assert worker.ask("/healthz").status == 200
+    with served() as worker:
+        for nonsense in (
+            b"\x16\x03\x01\r\n\r\n",
+            b"GET\r\n\r\n",
+            b"\r\n",
+            b"",
+            b"GET / HTTP/9\r\n",
+        ):
+            with socket.create_connection(worker.address, timeout=HANG) as client:
+                client.sendall(nonsense)
+                client.shutdown(socket.SHUT_WR)
+                read_until_closed(client)
+        for request in (b"GET /metrics HTTP/1.1\r\n\r\n", b"GET /met"):
+            with socket.create_connection(worker.address) as client:
+                client.sendall(request)
+                # Closing sends a reset.
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert worker.ask("/healthz").status == 200
     assert capfd.readouterr().err == ""
     assert caplog.records == []
 
 
-def test_the_end_leaves_no_thread_and_no_socket() -> None:
+def test_who_does_not_read_an_answer_leaves_no_trace(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(telemetry._Handler, "timeout", 0.1)
+    registry = CollectorRegistry()
+    Gauge("large", "More than fits into the buffers of a connection. " * 300_000, registry=registry)
+    with telemetry.serve("127.0.0.1", 0, registry, lambda: GOOD) as address:
+        before = threading.active_count()
+        with socket.create_connection(address, timeout=HANG) as client:
+            client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+            assert client.recv(1)
+            give_up = time.monotonic() + HANG
+            while threading.active_count() > before and time.monotonic() < give_up:
+                time.sleep(0.01)
+            assert threading.active_count() == before
+    assert capfd.readouterr().err == ""
+
+
+def test_the_end_leaves_no_thread_and_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nothing but the end itself cuts the client off.
+    monkeypatch.setattr(telemetry._Handler, "timeout", None)
+    monkeypatch.setattr(telemetry, "_PATIENCE", float("inf"))
     before = threading.active_count()
-    with served() as worker:
-        address = worker.address
-        client = socket.create_connection(address, timeout=HANG)
-        client.sendall(b"GET /healthz HTTP/1.1\r\n")
-        assert worker.ask("/healthz").status == 200
-    with client:
-        assert read_until_closed(client) == b""
+    with ExitStack() as until_the_end:
+        worker = until_the_end.enter_context(served())
+        with socket.create_connection(worker.address, timeout=HANG) as client:
+            client.sendall(b"GET /healthz HTTP/1.1\r\n")
+            assert worker.ask("/healthz").status == 200
+            end = threading.Thread(target=until_the_end.pop_all().close)
+            end.start()
+            assert read_until_closed(client) == b""
+            end.join()
     assert threading.active_count() == before
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(address)
+        socket.create_connection(worker.address)
 
 
 def test_a_port_that_is_taken_is_named(worker: Told) -> None:
