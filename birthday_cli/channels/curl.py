@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import select
+import socket
 from contextlib import suppress
 
 import pycurl
 
+_ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _EVENTS = {
-    pycurl.POLL_IN: select.EPOLLIN,
-    pycurl.POLL_OUT: select.EPOLLOUT,
-    pycurl.POLL_INOUT: select.EPOLLIN | select.EPOLLOUT,
+    pycurl.POLL_IN: select.EPOLLIN | select.EPOLLRDHUP,
+    pycurl.POLL_OUT: select.EPOLLOUT | select.EPOLLRDHUP,
+    pycurl.POLL_INOUT: select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP,
 }
 
 
@@ -59,7 +61,8 @@ class Transfers:
 
     def close(self) -> None:
         """Break off what is under way, and close all connections."""
-        for curl in list(self._under_way):
+        for curl, (done, _) in list(self._under_way.items()):
+            done.cancel()
             self._end(curl)
         for handle in (self._alarm, self._timer):
             if handle:
@@ -86,16 +89,25 @@ class Transfers:
     def _on_events(self) -> None:
         for descriptor, events in self._epoll.poll(0):
             if not self._watched[descriptor]:
-                # A kept connection was closed by the other side. libcurl finds out before it uses
-                # it again.
-                with suppress(OSError):
-                    self._epoll.unregister(descriptor)
+                self._leave(descriptor, bool(events & _ENDED))
                 continue
             action = pycurl.CSELECT_OUT if events & select.EPOLLOUT else 0
             if events & ~select.EPOLLOUT:
                 action |= pycurl.CSELECT_IN
             self._multi.socket_action(descriptor, action)
         self._end_finished()
+
+    def _leave(self, descriptor: int, ended: bool) -> None:
+        with suppress(OSError):
+            self._epoll.unregister(descriptor)
+            if ended:
+                # The other side closed a kept connection. libcurl looks for that once a second at
+                # most, and would write a request into it; now it cannot.
+                connection = socket.socket(fileno=descriptor)
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                finally:
+                    connection.detach()
 
     def _set_timer(self, milliseconds: int) -> None:
         if self._timer:

@@ -17,6 +17,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from birthday_cli.channels import tls
 from birthday_cli.channels.base import Channel
 from birthday_cli.channels.text import one_line, recorded
 from birthday_cli.config import Settings
@@ -43,7 +44,8 @@ async def connect(settings: Settings) -> AsyncIterator[Channel]:
     `smtps://[user:password@]host[:465]` is TLS from the start. `smtp://…[:25]` takes STARTTLS when
     the server offers it, and then any certificate: a server that is not verified may as well not
     offer it (RFC 7435). `smtp://…[:587]?starttls=required` refuses anything but a verified
-    server. Raises UsageError for a URL or DELIVERY_FROM that cannot be.
+    server. DELIVERY_CA, DELIVERY_CERT and DELIVERY_KEY serve as for webhooks. Raises UsageError for
+    a URL, DELIVERY_FROM, certificate or key that cannot be.
     """
     # Once, because it may ask a name server: the client would for every connection.
     own_name = await asyncio.to_thread(socket.getfqdn)
@@ -237,10 +239,8 @@ def _clients(settings: Settings, own_name: str) -> Callable[[], aiosmtplib.SMTP]
             "DELIVERY_URL is not the address of a mail server: write it like smtps://host,"
             " smtp://user:password@host:587?starttls=required or smtp://localhost"
         )
-    if url.scheme == "smtps" or starttls:
-        context = ssl.create_default_context()
-    else:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = tls.context(tls.load(settings))
+    if url.scheme == "smtp" and not starttls:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return lambda: aiosmtplib.SMTP(

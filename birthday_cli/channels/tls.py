@@ -31,7 +31,8 @@ def load(settings: Settings) -> Papers:
     if certificate and (settings.delivery_key or "PRIVATE KEY-----" not in certificate):
         key = _pem("DELIVERY_KEY", settings.delivery_key, "PRIVATE KEY")
     papers = Papers(_pem("DELIVERY_CA", settings.delivery_ca, "CERTIFICATE"), certificate, key)
-    context(papers)
+    if any(papers):
+        context(papers)
     return papers
 
 

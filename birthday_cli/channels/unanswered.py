@@ -17,6 +17,9 @@ _REFUSED_CERTIFICATE = re.compile(
     r"alert ((?:bad|unsupported) certificate"
     r"|certificate (?:required|revoked|expired|unknown)|unknown ca|access denied)"
 )
+# What libcurl makes of the alert that the client's certificate has expired.
+_EXPIRED = "SSL certificate verification failed"
+_PREFIX = re.compile(r"^SSL(?: certificate problem| certificate OpenSSL verify result)?: ")
 _NOT_HTTP = {pycurl.E_UNSUPPORTED_PROTOCOL, pycurl.E_FTP_WEIRD_SERVER_REPLY}
 # The second is libcurl's attempt to send the request again, which it may not.
 _HUNG_UP = {pycurl.E_GOT_NOTHING, pycurl.E_SEND_FAIL_REWIND}
@@ -34,18 +37,25 @@ def unanswered(
     refused = _REFUSED_CERTIFICATE.search(text)
     if curl.getinfo(pycurl.REQUEST_SIZE) and not refused:
         return Outcome(OutcomeClass.AMBIGUOUS, error=one_line(_answer(code, text, curl, authority)))
-    if code == pycurl.E_PEER_FAILED_VERIFICATION:
-        reason = text.removeprefix("SSL: ").removeprefix("SSL certificate OpenSSL verify result: ")
-        text = f"the server's certificate is not accepted: {reason}"
+    ours = "it does not accept our certificate (DELIVERY_CERT)"
+    wanted = "it wants a client certificate (DELIVERY_CERT and DELIVERY_KEY)"
+    if refused or text == _EXPIRED:
+        why = refused[1] if refused else "certificate expired"
+        text = f"{ours if has_certificate else wanted}: {why}"
+    elif code == pycurl.E_PEER_FAILED_VERIFICATION:
+        text = f"the server's certificate is not accepted: {_PREFIX.sub('', text)}"
         if curl.getinfo(pycurl.SSL_VERIFYRESULT) in _OF_A_STRANGER:
             text += "; DELIVERY_CA may name the authority that signed it"
-    elif refused and has_certificate:
-        text = f"it does not accept our certificate (DELIVERY_CERT): {refused[1]}"
-    elif refused:
-        text = f"it wants a client certificate ({refused[1]}): set DELIVERY_CERT and DELIVERY_KEY"
+    elif "handshake failure" in text or curl.getinfo(pycurl.APPCONNECT_TIME):
+        text += f"; perhaps {ours if has_certificate else wanted}"
     elif code == pycurl.E_COULDNT_CONNECT and (number := curl.getinfo(pycurl.OS_ERRNO)):
         text = os.strerror(number)
     return Outcome(OutcomeClass.TRANSIENT, error=one_line(f"cannot connect to {authority}: {text}"))
+
+
+def found_dead(problem: pycurl.error, curl: pycurl.Curl) -> bool:
+    """Return whether a kept connection had died before anything was written to it."""
+    return problem.args[0] == pycurl.E_SEND_FAIL_REWIND and not curl.getinfo(pycurl.REQUEST_SIZE)
 
 
 def timed_out(curl: pycurl.Curl, authority: str, seconds: float) -> Outcome:

@@ -8,7 +8,6 @@ import binascii
 import hashlib
 import hmac
 import json
-import ssl
 import string
 import time
 from collections.abc import AsyncIterator
@@ -21,18 +20,17 @@ from urllib.parse import quote, unquote, urlsplit
 
 import pycurl
 
-from birthday_cli import __version__
 from birthday_cli.channels import tls
 from birthday_cli.channels.base import Channel
 from birthday_cli.channels.curl import Transfers
+from birthday_cli.channels.post import Post
 from birthday_cli.channels.text import recorded
-from birthday_cli.channels.unanswered import timed_out, unanswered
+from birthday_cli.channels.unanswered import found_dead, timed_out, unanswered
 from birthday_cli.config import Settings
 from birthday_cli.domain.message import Message
 from birthday_cli.domain.retry import Outcome, OutcomeClass
 from birthday_cli.errors import UsageError
 
-_MOST_READ = 65_536
 _LONGEST_RETRY_AFTER = 86_400.0
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - it marks a secret, and is none
 _TRANSIENT = {
@@ -61,68 +59,12 @@ async def connect(settings: Settings) -> AsyncIterator[Channel]:
     target = _target(settings.delivery_url)
     key = _key(settings.delivery_secret)
     papers = tls.load(settings)
-    posts = [_Post(target.url, papers) for _ in range(settings.worker_concurrency)]
+    posts = [Post(target.url, papers) for _ in range(settings.worker_concurrency)]
     transfers = Transfers(settings.delivery_timeout, settings.worker_concurrency)
     try:
         yield Webhook(transfers, posts, target, papers, key, settings)
     finally:
         transfers.close()
-
-
-class _Post:
-    """A handle of libcurl's that is set up once, and performs one request after the other."""
-
-    def __init__(self, url: str, papers: tls.Papers) -> None:
-        self._unsent = b""
-        self.head: list[bytes] = []
-        self.body = b""
-        self.curl = curl = pycurl.Curl()
-        for option, value in {
-            pycurl.URL: url,
-            pycurl.POST: True,
-            pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
-            pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
-            pycurl.USERAGENT: f"bdaysched/{__version__}",
-            pycurl.NOSIGNAL: True,
-            pycurl.PROXY: "",
-            pycurl.READFUNCTION: self._read,
-            # When a kept connection dies without an answer, libcurl sends the request again by
-            # itself, unless it cannot have the body once more.
-            pycurl.SEEKFUNCTION: lambda _, __: pycurl.SEEKFUNC_FAIL,
-            pycurl.HEADERFUNCTION: self.head.append,
-            pycurl.WRITEFUNCTION: self._write,
-            pycurl.SSLVERSION: pycurl.SSLVERSION_TLSv1_2,
-            **_trust(papers),
-        }.items():
-            curl.setopt(option, value)
-
-    def prepare(self, headers: list[str], body: bytes) -> None:
-        """Make this the next request."""
-        self._unsent = body
-        self.head.clear()
-        self.body = b""
-        self.curl.setopt(pycurl.HTTPHEADER, headers)
-        self.curl.setopt(pycurl.POSTFIELDSIZE, len(body))
-
-    @property
-    def was_answered(self) -> bool:
-        """Whether status and headers came, whatever became of the body.
-
-        libcurl calls it success when a connection is closed within the headers.
-        """
-        is_final = self.curl.getinfo(pycurl.RESPONSE_CODE) >= HTTPStatus.OK
-        return is_final and (not self.head[-1].strip() or bool(self.body))
-
-    def _read(self, size: int) -> bytes:
-        part, self._unsent = self._unsent[:size], self._unsent[size:]
-        return part
-
-    def _write(self, part: bytes) -> int:
-        # More than is recorded: an answer that is read to its end leaves the connection fit for
-        # use. A longer one is broken off.
-        taken = part[: _MOST_READ - len(self.body)]
-        self.body += taken
-        return len(taken)
 
 
 class Webhook:
@@ -131,7 +73,7 @@ class Webhook:
     def __init__(
         self,
         transfers: Transfers,
-        posts: list[_Post],
+        posts: list[Post],
         target: _Target,
         papers: tls.Papers,
         key: bytes,
@@ -169,24 +111,26 @@ class Webhook:
         async with self._places:
             post = self._idle.pop()
             try:
-                post.prepare(headers, body)
-                return await self._attempt(post)
+                return await self._attempt(post, headers, body)
             finally:
                 self._idle.append(post)
 
-    async def _attempt(self, post: _Post) -> Outcome:
-        problem = pycurl.error(pycurl.E_GOT_NOTHING, "")
-        try:
-            await self._transfers.perform(post.curl)
-        except TimeoutError:
-            if not post.was_answered:
-                return timed_out(post.curl, self._authority, self._timeout)
-        except pycurl.error as raised:
-            problem = raised
-        # The status decides, whatever became of the rest.
-        if post.was_answered:
-            return _outcome(post, self._body_limit)
-        return unanswered(problem, post.curl, self._authority, self._has_certificate)
+    async def _attempt(self, post: Post, headers: list[str], body: bytes) -> Outcome:
+        while True:
+            problem = pycurl.error(pycurl.E_GOT_NOTHING, "")
+            post.prepare(headers, body)
+            try:
+                await self._transfers.perform(post.curl)
+            except TimeoutError:
+                if not post.was_answered:
+                    return timed_out(post.curl, self._authority, self._timeout)
+            except pycurl.error as raised:
+                problem = raised
+            # The status decides, whatever became of the rest.
+            if post.was_answered:
+                return _outcome(post, self._body_limit)
+            if not found_dead(problem, post.curl):
+                return unanswered(problem, post.curl, self._authority, self._has_certificate)
 
     def _signature(self, message: Message, body: bytes) -> list[str]:
         if not self._key:
@@ -238,7 +182,7 @@ def _content(message: Message) -> bytes:
     return _encode(event).encode()
 
 
-def _outcome(post: _Post, limit: int) -> Outcome:
+def _outcome(post: Post, limit: int) -> Outcome:
     status, body = post.curl.getinfo(pycurl.RESPONSE_CODE), recorded(post.body, limit)
     if 200 <= status < 300:
         return Outcome(OutcomeClass.DELIVERED, status, body)
@@ -283,24 +227,6 @@ def _target(text: str) -> _Target:
     # libcurl takes ASCII only, and what is encoded already stays as it is.
     address = quote(url._replace(netloc=authority, fragment="").geturl(), safe=string.printable)
     return _Target(address, authority, userinfo)
-
-
-def _trust(papers: tls.Papers) -> dict[int, object]:
-    found: dict[int, object] = {}
-    if papers.ca:
-        found[pycurl.CAINFO_BLOB] = papers.ca.encode()
-    else:
-        # The libcurl of pycurl's wheel looks where the system that built it keeps them.
-        system = ssl.get_default_verify_paths()
-        # From one file libcurl reads them once, from a folder for each connection.
-        if system.cafile:
-            found[pycurl.CAINFO] = system.cafile
-        elif system.capath:
-            found[pycurl.CAPATH] = system.capath
-    if papers.certificate:
-        found[pycurl.SSLCERT_BLOB] = papers.certificate.encode()
-        found[pycurl.SSLKEY_BLOB] = (papers.key or papers.certificate).encode()
-    return found
 
 
 def _key(secret: str) -> bytes:

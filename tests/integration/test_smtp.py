@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -39,7 +38,7 @@ class TestMail:
 
     async def test_for_an_anniversary_says_so_and_has_its_key_on_one_line(self) -> None:
         key = f"{MESSAGE.user_id}:ANNIVERSARY:2026-03-01"
-        message = replace(MESSAGE, message_type="ANNIVERSARY", idempotency_key=key)
+        message = MESSAGE._replace(message_type="ANNIVERSARY", idempotency_key=key)
         async with mailbox() as box:
             await send(f"smtp://127.0.0.1:{box.port}", message)
 
@@ -49,7 +48,7 @@ class TestMail:
     async def test_is_recognisable_when_it_is_repeated(self) -> None:
         async with mailbox() as box:
             for attempt in range(2):
-                message = replace(MESSAGE, retry_count=attempt)
+                message = MESSAGE._replace(retry_count=attempt)
                 await send(f"smtp://127.0.0.1:{box.port}", message)
 
         first, second = (mail.parsed for mail in box.mails)
@@ -71,7 +70,7 @@ class TestMail:
     )
     async def test_holds_any_text(self, content: str) -> None:
         async with mailbox() as box:
-            outcome = await send(f"smtp://127.0.0.1:{box.port}", replace(MESSAGE, content=content))
+            outcome = await send(f"smtp://127.0.0.1:{box.port}", MESSAGE._replace(content=content))
 
         (mail,) = box.mails
         text = mail.parsed.get_content()
@@ -101,7 +100,7 @@ class TestMail:
     )
     async def test_to_what_is_no_address_is_permanent_and_not_sent(self, email: str) -> None:
         async with mailbox() as box:
-            outcome = await send(f"smtp://127.0.0.1:{box.port}", replace(MESSAGE, email=email))
+            outcome = await send(f"smtp://127.0.0.1:{box.port}", MESSAGE._replace(email=email))
 
         assert outcome.kind is OutcomeClass.PERMANENT
         assert outcome.error is not None
@@ -110,7 +109,7 @@ class TestMail:
         assert box.commands == []
 
     async def test_with_a_forged_header_is_permanent_and_not_sent(self) -> None:
-        message = replace(MESSAGE, idempotency_key="key\r\nBcc: victim@example.org")
+        message = MESSAGE._replace(idempotency_key="key\r\nBcc: victim@example.org")
         async with mailbox() as box:
             outcome = await send(f"smtp://127.0.0.1:{box.port}", message)
 
@@ -121,7 +120,7 @@ class TestMail:
     async def test_to_an_international_address_needs_a_server_that_takes_it(
         self, email: str
     ) -> None:
-        message = replace(MESSAGE, email=email)
+        message = MESSAGE._replace(email=email)
         async with mailbox(enable_SMTPUTF8=True) as able, mailbox() as unable:
             taken = await send(f"smtp://127.0.0.1:{able.port}", message)
             not_taken = await send(f"smtp://127.0.0.1:{unable.port}", message)

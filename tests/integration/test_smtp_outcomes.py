@@ -5,8 +5,8 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +14,7 @@ from birthday_cli.channels import base
 from birthday_cli.config import Settings
 from birthday_cli.domain.retry import Outcome, OutcomeClass
 from tests.example import MESSAGE, send
+from tests.servers.certificates import Authority
 from tests.servers.mailbox import mailbox
 from tests.servers.misbehaving import Behaviour, fall_silent, server
 
@@ -244,7 +245,7 @@ class TestEncryption:
     ) -> None:
         async with mailbox(tls=tls, enable_SMTPUTF8=True) as box:
             await send(f"smtp://127.0.0.1:{box.port}")
-            await send(f"smtp://127.0.0.1:{box.port}", replace(MESSAGE, email="jörg@example.org"))
+            await send(f"smtp://127.0.0.1:{box.port}", MESSAGE._replace(email="jörg@example.org"))
 
         assert [mail.encrypted for mail in box.mails] == [True, True]
 
@@ -281,6 +282,36 @@ class TestEncryption:
         assert unknown.kind is OutcomeClass.TRANSIENT
         assert trusted.kind is OutcomeClass.DELIVERED
         assert len(box.mails) == 1
+
+    @pytest.mark.parametrize(
+        "address", ["smtps://127.0.0.1:{}", "smtp://127.0.0.1:{}?starttls=required"]
+    )
+    async def test_may_want_our_certificate(self, address: str, authority: Authority) -> None:
+        server, ours = authority.server("127.0.0.1"), authority.client("birthdays")
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.ca)
+        context.load_cert_chain(server.chain, server.key)
+        context.verify_mode = ssl.CERT_REQUIRED
+        settings: dict[str, Any] = {"delivery_ca": str(authority.ca)}
+        async with mailbox(tls=context, implicit_tls=address.startswith("smtps")) as box:
+            url = address.format(box.port)
+            unknown = await send(url, **settings)
+            settings |= {"delivery_cert": str(ours.chain), "delivery_key": ours.key.read_text()}
+            known = await send(url, **settings)
+
+        assert unknown.kind is OutcomeClass.TRANSIENT
+        assert known.kind is OutcomeClass.DELIVERED
+        assert len(box.mails) == 1
+
+    async def test_with_an_expired_certificate_says_so(self, authority: Authority) -> None:
+        server = authority.server("127.0.0.1", expired=True)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(server.chain, server.key)
+        async with mailbox(tls=context, implicit_tls=True) as box:
+            outcome = await send(f"smtps://127.0.0.1:{box.port}", delivery_ca=str(authority.ca))
+
+        assert outcome.kind is OutcomeClass.TRANSIENT
+        assert outcome.error is not None
+        assert "certificate has expired" in outcome.error
 
 
 class TestLogin:

@@ -5,7 +5,6 @@ import base64
 import hashlib
 import hmac
 import time
-from dataclasses import replace
 from datetime import timedelta, timezone
 
 import pytest
@@ -16,6 +15,7 @@ from birthday_cli.config import Settings
 from birthday_cli.domain.retry import Outcome, OutcomeClass
 from birthday_cli.errors import UsageError
 from tests.example import MESSAGE, send
+from tests.servers.misbehaving import read_request, webhook
 from tests.servers.receiver import Answer, Received, Receiver
 
 
@@ -23,7 +23,7 @@ class TestRequest:
     async def test_is_a_json_post_that_carries_the_message(self, receiver: Receiver) -> None:
         jakarta = timezone(timedelta(hours=7))
         nine_there = MESSAGE.scheduled_send_time.astimezone(jakarta)
-        message = replace(MESSAGE, scheduled_send_time=nine_there, content="Zoë \ud800 \0 🎂")
+        message = MESSAGE._replace(scheduled_send_time=nine_there, content="Zoë \ud800 \0 🎂")
 
         outcome = await send(f"{receiver.url}?source=1", message)
 
@@ -45,6 +45,25 @@ class TestRequest:
                 "message": "Zoë \ud800 \0 🎂",
             },
         }
+
+    async def test_asks_for_nothing_special_however_long_it_is(self) -> None:
+        heads = []
+
+        async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heads.append(await read_request(reader))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+        async with webhook(behave) as url:
+            outcome = await send(url, MESSAGE._replace(content="x" * 2_000_000))
+
+        assert outcome.kind is OutcomeClass.DELIVERED
+        names = {line.partition(b":")[0].lower() for line in heads[0].splitlines()}
+        assert not names & {b"expect", b"accept-encoding", b"transfer-encoding"}
+
+    async def test_goes_to_the_address_as_it_is_written(self, receiver: Receiver) -> None:
+        await send(receiver.url.replace("/messages", "/Zoë/%2F?q=a%20b&r=ü#part"))
+
+        assert receiver.received[0].path == "/Zo%C3%AB/%2F?q=a%20b&r=%C3%BC"
 
     async def test_without_a_secret_is_not_signed(self, receiver: Receiver) -> None:
         await send(receiver.url)
@@ -78,7 +97,7 @@ class TestRequest:
         settings = Settings(delivery_url=receiver.url, delivery_secret="s")
         async with base.connect(settings) as channel:
             await channel.send(MESSAGE)
-            await channel.send(replace(MESSAGE, retry_count=1))
+            await channel.send(MESSAGE._replace(retry_count=1))
 
         assert len({request.headers["webhook-id"] for request in receiver.received}) == 1
         assert receiver.keys == {MESSAGE.idempotency_key: 2}
@@ -109,11 +128,11 @@ class TestRequest:
         assert len(receiver.received) == 2
         assert "Cookie" not in receiver.received[1].headers
 
-    @pytest.mark.parametrize("key", ["user:BIRTHDAY\r\nX-Forged: 1", "a\0b", "clé"])
+    @pytest.mark.parametrize("key", ["user:BIRTHDAY\r\nX-Forged: 1", "a\0b", "clé", "", " "])
     async def test_with_a_key_that_is_no_header_is_not_made(
         self, key: str, receiver: Receiver
     ) -> None:
-        outcome = await send(receiver.url, replace(MESSAGE, idempotency_key=key))
+        outcome = await send(receiver.url, MESSAGE._replace(idempotency_key=key))
 
         assert outcome.kind is OutcomeClass.PERMANENT
         assert outcome.error == "the idempotency key cannot be an HTTP header"
@@ -138,16 +157,41 @@ class TestChannel:
         assert {outcome.kind for outcome in outcomes} == {OutcomeClass.DELIVERED}
         assert len({request.connection for request in receiver.received}) == 4
 
-    async def test_cancellation_passes_through(self, receiver: Receiver) -> None:
-        async def never(_: Received) -> Answer:
-            await asyncio.Event().wait()
-            return Answer()
+    async def test_cancellation_breaks_off_at_once_and_leaves_room(self) -> None:
+        reached, closed = asyncio.Event(), asyncio.Event()
 
-        receiver.answer = never
-        async with base.connect(Settings(delivery_url=receiver.url)) as channel:
-            sending = asyncio.create_task(channel.send(MESSAGE))
-            await receiver.wait_for(1)
-            sending.cancel()
+        async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await read_request(reader)
+            if reached.is_set():
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                return
+            reached.set()
+            await reader.read()
+            closed.set()
+
+        async with webhook(behave) as url:
+            settings = Settings(delivery_url=url, worker_concurrency=1)
+            async with base.connect(settings) as channel:
+                sending = asyncio.create_task(channel.send(MESSAGE))
+                await reached.wait()
+                sending.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await sending
+                await closed.wait()
+                assert (await channel.send(MESSAGE)).kind is OutcomeClass.DELIVERED
+
+    async def test_that_is_left_breaks_off_what_is_under_way(self) -> None:
+        reached = asyncio.Event()
+
+        async def behave(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+            await read_request(reader)
+            reached.set()
+            await reader.read()
+
+        async with webhook(behave) as url:
+            async with base.connect(Settings(delivery_url=url)) as channel:
+                sending = asyncio.create_task(channel.send(MESSAGE))
+                await reached.wait()
             with pytest.raises(asyncio.CancelledError):
                 await sending
 

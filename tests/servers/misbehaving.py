@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
 Behaviour: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def server(behave: Behaviour) -> AsyncIterator[int]:
+async def server(behave: Behaviour, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """Yield the port of a server that treats each connection as behave does, then hangs up."""
     tasks: set[asyncio.Task[Any]] = set()
 
@@ -26,7 +28,7 @@ async def server(behave: Behaviour) -> AsyncIterator[int]:
         finally:
             writer.close()
 
-    running = await asyncio.start_server(serve, "127.0.0.1", 0)
+    running = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     try:
         yield running.sockets[0].getsockname()[1]
     finally:
@@ -47,18 +49,45 @@ async def fall_silent() -> None:
     await asyncio.Event().wait()
 
 
-async def read_request(reader: asyncio.StreamReader) -> None:
-    """Read one HTTP request to its end."""
+async def read_request(reader: asyncio.StreamReader) -> bytes:
+    """Read one HTTP request to its end, and return its head."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
     await reader.readexactly(int(length))
+    return head
 
 
 @asynccontextmanager
-async def webhook(behave: Behaviour) -> AsyncIterator[str]:
+async def webhook(behave: Behaviour, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Yield the URL of a server that treats each connection as behave does."""
-    async with server(behave) as port:
-        yield f"http://127.0.0.1:{port}/hook"
+    async with server(behave, tls) as port:
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{port}/hook"
+
+
+@asynccontextmanager
+async def outspoken(tls: ssl.SSLContext) -> AsyncIterator[str]:
+    """Yield the URL of a server that says in TLS why it hangs up, as asyncio's own does not.
+
+    It serves one connection, and never answers.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        serving = asyncio.create_task(asyncio.to_thread(_shake_hands, listener, tls))
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}/hook"
+        await serving
+
+
+def _shake_hands(listener: socket.socket, tls: ssl.SSLContext) -> None:
+    connection, _ = listener.accept()
+    connection.settimeout(60)
+    with tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False) as encrypted:
+        with suppress(ssl.SSLError):
+            encrypted.do_handshake()
+        with suppress(OSError):
+            encrypted.shutdown(socket.SHUT_WR)
+            # What came and was not read would make a reset of the end.
+            while encrypted.recv(65_536):
+                pass
 
 
 def answering(*parts: bytes, then: Callable[[], Awaitable[object]] | None = None) -> Behaviour:
