@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 # Longest wait for Redis in one take: longer than a busy one needs, too short to be felt.
-_PATIENCE = 0.25
+_PATIENCE = 0.5
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
-# Who has to wait anyway waits for what comes in 10 ms: a call of Redis for each message would cost
-# more than the message.
+# Who did not get all that was wanted has emptied the bucket, and asks again when 10 ms of permits
+# have come together: a call of Redis for each message would cost more than the message.
 _CALLS_PER_SECOND = 100
 
 
@@ -50,6 +50,7 @@ class RateLimit:
         self._away = False
         self._pause = _FIRST_PAUSE
         self._next_try = 0.0
+        self._worth_asking = 0.0
 
     @property
     def scope(self) -> Scope:
@@ -66,12 +67,16 @@ class RateLimit:
         """
         if not self._rate:
             return wanted
+        loop = asyncio.get_running_loop()
         together = min(wanted, max(1, self._rate // _CALLS_PER_SECOND))
         while True:
+            if (wait := self._worth_asking - loop.time()) > 0:
+                await asyncio.sleep(wait)
             granted, wait = await self._ask(wanted)
+            if granted < wanted:
+                self._worth_asking = loop.time() + wait + (together - 1) / self._rate
             if granted:
                 return granted
-            await asyncio.sleep(wait + (together - 1) / self._rate)
 
     async def _ask(self, wanted: int) -> tuple[int, float]:
         now = asyncio.get_running_loop().time()

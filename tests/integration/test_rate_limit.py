@@ -41,6 +41,17 @@ def told(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     return lambda: [record.getMessage() for record in caplog.records]
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is busy is no Redis that is away."""
+    monkeypatch.setattr(rate_limit, "_PATIENCE", PATIENCE)
+
+
+@pytest.fixture
+def impatient(_patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "_PATIENCE", 0.2)
+
+
 async def until(limit: RateLimit, scope: Scope) -> None:
     async with asyncio.timeout(PATIENCE):
         while limit.scope is not scope:
@@ -194,12 +205,15 @@ async def _works_alone_then_together(
     if asyncio.iscoroutine(mended):
         await mended
     await until(limit, Scope.FLEET)
-    warning, back = told()
+    warning, *more, back = told()
+    # An impatient one may, on a busy machine, lose Redis once more on its way back.
+    assert not more or rate_limit._PATIENCE < PATIENCE
     assert back == "Redis is back: DELIVERY_RATE=500 holds for the whole fleet"
     assert "DELIVERY_RATE=500 holds for each worker by itself. Check REDIS_URL" in warning
     return warning
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_redis_falls_silent(
     private_redis: RedisServer, told: Callable[[], list[str]]
 ) -> None:
@@ -207,7 +221,7 @@ async def test_redis_falls_silent(
         await limit.take(1)
         private_redis.freeze()
         warning = await _works_alone_then_together(limit, told, private_redis.thaw)
-        assert "no answer within 0.25 s" in warning
+        assert "no answer within 0.2 s" in warning
 
 
 async def test_redis_is_killed_and_comes_back_without_the_script(
@@ -235,6 +249,7 @@ async def test_the_network_is_cut_in_the_middle_of_a_call(
         await _works_alone_then_together(limit, told, between.recover)
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_the_network_is_silent_before_the_first_call(
     private_redis: RedisServer, told: Callable[[], list[str]]
 ) -> None:
