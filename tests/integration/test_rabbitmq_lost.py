@@ -119,21 +119,6 @@ async def test_a_node_that_hangs_is_given_up(
             rabbitmq.thaw()
 
 
-async def test_a_node_that_blocks_publishers_is_given_up_with_its_reason(
-    rabbitmq: RabbitNode, broker_settings: Settings
-) -> None:
-    async with connect(broker_settings, ""):
-        pass
-    rabbitmq.control("set_vm_memory_high_watermark", "0.000001")
-    try:
-        async with asyncio.timeout(HANG):
-            async with connect(replace(broker_settings, broker_connect_timeout=1.0), "") as broker:
-                with pytest.raises(BrokerUnreachable, match=r"blocked all publishers \(low on mem"):
-                    await _publish_for_ever(broker)
-    finally:
-        rabbitmq.control("set_vm_memory_high_watermark", "absolute", "1GB")
-
-
 async def test_a_queue_that_is_deleted_under_its_consumer_ends_receiving(
     rabbitmq: RabbitNode, broker_settings: Settings
 ) -> None:

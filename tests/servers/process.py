@@ -84,8 +84,12 @@ def start(
     ready: Callable[[], bool],
     env: Mapping[str, str] | None = None,
     seconds: float = 60,
+    account: Account | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a server as the servers' account and return once it is ready, or fail the test."""
+    """Start a server and return once it is ready, or fail the test.
+
+    It runs as the servers' account unless told as which other.
+    """
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
@@ -96,7 +100,7 @@ def start(
             stderr=subprocess.STDOUT,
             # A Ctrl-C in the terminal is pytest's: it stops the servers in order.
             start_new_session=True,
-            **as_account(),
+            **(as_account() if account is None else account),
         )
     _started.append(process)
     deadline = time.monotonic() + seconds

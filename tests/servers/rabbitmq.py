@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import signal
@@ -15,6 +16,8 @@ import pytest
 
 from birthday_cli.config import Settings
 from tests.servers import process
+from tests.servers.certificates import Authority, Certificate
+from tests.servers.rabbitmq_home import Home, accepts
 
 _CONFIGURATION = """
 listeners.tcp.1 = 127.0.0.1:{port}
@@ -27,43 +30,63 @@ memory_monitor_interval = 200
 """
 
 
+_TLS = """
+listeners.ssl.1 = 127.0.0.1:{port}
+ssl_options.cacertfile = {folder}/ca.pem
+ssl_options.certfile = {folder}/server.pem
+ssl_options.keyfile = {folder}/server.key
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = true
+"""
+
+
 class RabbitNode:
     """One node on loopback. It keeps its data from a stop or a crash to the next start."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, home: Home | None = None) -> None:
         self.folder = folder
-        self.port, self._distribution, self._mapper_port = _free_ports(3)
-        self._scripts = _scripts()
-        self._mapper: subprocess.Popen[bytes] | None = None
+        self.port, self._tls_port, self._distribution = _free_ports(3)
+        self.name = f"test{self.port}@localhost"
+        self.is_frozen = False
+        self._home = home or Home(folder)
         self._server: subprocess.Popen[bytes] | None = None
         self._write("rabbitmq.conf", _CONFIGURATION.format(port=self.port))
         self._write("enabled_plugins", "[].")
-        self._write(".erlang.cookie", secrets.token_hex(20)).chmod(0o400)
+        self._write(".erlang.cookie", self._home.cookie).chmod(0o400)
 
     @property
     def url(self) -> str:
         return f"amqp://guest:guest@127.0.0.1:{self.port}/%2F"
 
+    @property
+    def tls_url(self) -> str:
+        return f"amqps://guest:guest@localhost:{self._tls_port}/%2F"
+
+    @property
+    def is_running(self) -> bool:
+        return self._server is not None and self._server.poll() is None
+
+    def configure(self, text: str) -> None:
+        """Add to the configuration, before the start."""
+        with (self.folder / "rabbitmq.conf").open("a") as file:
+            file.write(text)
+
+    def speak_tls(self, authority: Authority) -> None:
+        """Listen for TLS too, from the start on, for whoever has a certificate of authority."""
+        self.configure(_TLS.format(port=self._tls_port, folder=self.folder))
+        self._write("ca.pem", authority.ca.read_text())
+        self.present(authority.server("localhost", "127.0.0.1"))
+
+    def present(self, certificate: Certificate) -> None:
+        """Show this certificate to whoever connects from now on."""
+        self._write("server.pem", certificate.chain.read_text())
+        self._write("server.key", certificate.key.read_text()).chmod(0o600)
+
     def start(self) -> None:
         """Return when the node accepts AMQP connections; at once if it runs."""
-        if self._server and self._server.poll() is None:
-            return
-        if not self._mapper:
-            # Erlang would otherwise leave one behind that never ends.
-            self._mapper = process.start(
-                [_mapper(), "-address", "127.0.0.1", "-port", str(self._mapper_port)],
-                cwd=self.folder,
-                log=self.folder / "epmd.log",
-                ready=lambda: _accepts(self._mapper_port),
-            )
-        self._server = process.start(
-            [self._scripts / "rabbitmq-server"],
-            cwd=self.folder,
-            env=self._environment,
-            log=self.folder / "console.log",
-            ready=self._answers,
-            seconds=90,
-        )
+        if not self.is_running:
+            self._home.start()
+            self._server = self._home.serve(self._environment, self._answers)
 
     def stop(self) -> None:
         """Shut down in order."""
@@ -81,41 +104,32 @@ class RabbitNode:
         """Stop the process where it is: connections stay open, and nothing answers."""
         assert self._server
         self._server.send_signal(signal.SIGSTOP)
+        self.is_frozen = True
 
     def thaw(self) -> None:
         assert self._server
         self._server.send_signal(signal.SIGCONT)
+        self.is_frozen = False
 
     def control(self, *arguments: str) -> str:
         """Run `rabbitmqctl` with arguments; return what it prints."""
-        done = subprocess.run(
-            [self._scripts / "rabbitmqctl", "--quiet", *arguments],
-            cwd=self.folder,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **self._environment},
-            capture_output=True,
-            text=True,
-            **process.as_account(),
-        )
-        if done.returncode:
-            pytest.fail(f"rabbitmqctl {arguments} failed: {done.stdout}{done.stderr}")
-        return done.stdout
+        return self._home.control(self._environment, *arguments)
 
     def remove(self) -> None:
         """End everything that was started."""
         self._end(signal.SIGKILL)
-        if self._mapper:
-            process.stop(self._mapper, signal.SIGTERM)
+        self._home.remove()
 
     @property
     def _environment(self) -> dict[str, str]:
         return {
             "HOME": str(self.folder),
             "LC_ALL": "C.UTF-8",
-            "ERL_EPMD_PORT": str(self._mapper_port),
+            "ERL_EPMD_PORT": str(self._home.port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_CRASH_DUMP_SECONDS": "0",
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
-            "RABBITMQ_NODENAME": f"test{self.port}@localhost",
+            "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_DIST_PORT": str(self._distribution),
             "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
@@ -123,6 +137,8 @@ class RabbitNode:
             "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
             "RABBITMQ_LOG_BASE": str(self.folder / "log"),
             "RABBITMQ_PID_FILE": str(self.folder / "server.pid"),
+            # A certificate that is replaced is seen at once, and a node that hangs within 10 s.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-ssl bypass_pem_cache true -kernel net_ticktime 8",
             # The script then becomes the server, so that its process is the one to signal.
             "RUNNING_UNDER_SYSTEMD": "1",
         }
@@ -130,6 +146,7 @@ class RabbitNode:
     def _end(self, how: signal.Signals) -> None:
         if self._server:
             process.stop(self._server, how)
+            self.is_frozen = False
             # Its ports must be free for the next start.
             _wait_until_closed(self.port, self._distribution)
 
@@ -150,24 +167,6 @@ class RabbitNode:
         return path
 
 
-def _scripts() -> Path:
-    """Return the folder of RabbitMQ's own scripts; the packaged ones in /usr/sbin change user."""
-    found = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin/rabbitmq-server"))
-    if not found:
-        pytest.fail(
-            "RabbitMQ is not installed: run `make test` as root, or install rabbitmq-server",
-            pytrace=False,
-        )
-    return found[-1].parent
-
-
-def _mapper() -> Path:
-    found = shutil.which("epmd")
-    if found:
-        return Path(found)
-    return sorted(Path("/usr/lib/erlang").glob("erts-*/bin/epmd"))[-1]
-
-
 def _free_ports(count: int) -> list[int]:
     ports: set[int] = set()
     while len(ports) < count:
@@ -175,24 +174,37 @@ def _free_ports(count: int) -> list[int]:
     return list(ports)
 
 
-def _accepts(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 def _wait_until_closed(*ports: int) -> None:
     deadline = time.monotonic() + 30
-    while any(map(_accepts, ports)):
+    while any(map(accepts, ports)):
         if time.monotonic() > deadline:
             pytest.fail(f"one of the ports {ports} of a node that has ended is still open")
         time.sleep(0.02)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rabbitmq-root",
+        type=Path,
+        help="run RabbitMQ within this root file system, as `make conformance-rabbitmq4` does",
+    )
+
+
 @pytest.fixture(scope="session")
-def rabbitmq() -> Iterator[RabbitNode]:
+def rabbitmq_root(pytestconfig: pytest.Config) -> Path | None:
+    """Return the file system that RabbitMQ is to be taken from, None for this machine's."""
+    root: Path | None = pytestconfig.getoption("--rabbitmq-root")
+    if root and os.geteuid() != 0:
+        pytest.fail("--rabbitmq-root is only for root, who may change the root", pytrace=False)
+    return root
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(rabbitmq_root: Path | None, authority: Authority) -> Iterator[RabbitNode]:
     """Return a node for the whole session. Whoever stops it starts it again."""
     with process.folder("rabbitmq") as folder:
-        node = RabbitNode(folder)
+        node = RabbitNode(folder, Home(folder, rabbitmq_root))
+        node.speak_tls(authority)
         try:
             node.start()
             yield node
