@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from http import HTTPStatus
 
 import pycurl
 
@@ -11,6 +10,7 @@ from birthday_cli import __version__
 from birthday_cli.channels import tls
 
 _MOST_READ = 65_536
+_END_OF_HEAD = ([b"\r\n"], [b"\n"])
 
 
 class Post:
@@ -52,13 +52,15 @@ class Post:
         self.curl.setopt(pycurl.POSTFIELDSIZE, len(body))
 
     @property
-    def was_answered(self) -> bool:
-        """Whether status and headers came, whatever became of the body.
+    def status(self) -> int:
+        """The status of an answer whose headers came whole, or 0; its body may be broken.
 
         libcurl calls it success when a connection is closed within the headers.
         """
-        is_final = self.curl.getinfo(pycurl.RESPONSE_CODE) >= HTTPStatus.OK
-        return is_final and (not self.head[-1].strip() or bool(self.body))
+        status: int = self.curl.getinfo(pycurl.RESPONSE_CODE)
+        if status >= 200 and (self.body or self.head[-1:] in _END_OF_HEAD):
+            return status
+        return 0
 
     def _read(self, size: int) -> bytes:
         part, self._unsent = self._unsent[:size], self._unsent[size:]

@@ -38,7 +38,7 @@ _TRANSIENT = {
     HTTPStatus.TOO_EARLY,
     HTTPStatus.TOO_MANY_REQUESTS,
 }
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_quoted = json.JSONEncoder().encode
 
 
 class _Target(NamedTuple):
@@ -122,13 +122,13 @@ class Webhook:
             try:
                 await self._transfers.perform(post.curl)
             except TimeoutError:
-                if not post.was_answered:
+                if not post.status:
                     return timed_out(post.curl, self._authority, self._timeout)
             except pycurl.error as raised:
                 problem = raised
             # The status decides, whatever became of the rest.
-            if post.was_answered:
-                return _outcome(post, self._body_limit)
+            if status := post.status:
+                return _outcome(status, post, self._body_limit)
             if not found_dead(problem, post.curl):
                 return unanswered(problem, post.curl, self._authority, self._has_certificate)
 
@@ -167,23 +167,20 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 
 def _content(message: Message) -> bytes:
     instant = message.scheduled_send_time.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    event = {
-        "type": f"{message.message_type.lower()}.message",
-        "timestamp": instant,
-        "data": {
-            "idempotency_key": message.idempotency_key,
-            "user_id": str(message.user_id),
-            "email": message.email,
-            "message_type": message.message_type,
-            "delivery_date": message.delivery_date.isoformat(),
-            "message": message.content,
-        },
-    }
-    return _encode(event).encode()
+    # Put together by hand, since it is the same for each message but for these few values.
+    return (
+        f'{{"type":{_quoted(message.message_type.lower() + ".message")},"timestamp":"{instant}",'
+        f'"data":{{"idempotency_key":{_quoted(message.idempotency_key)},'
+        f'"user_id":"{message.user_id}",'
+        f'"email":{_quoted(message.email)},'
+        f'"message_type":{_quoted(message.message_type)},'
+        f'"delivery_date":"{message.delivery_date.isoformat()}",'
+        f'"message":{_quoted(message.content)}}}}}'
+    ).encode()
 
 
-def _outcome(post: Post, limit: int) -> Outcome:
-    status, body = post.curl.getinfo(pycurl.RESPONSE_CODE), recorded(post.body, limit)
+def _outcome(status: int, post: Post, limit: int) -> Outcome:
+    body = recorded(post.body, limit)
     if 200 <= status < 300:
         return Outcome(OutcomeClass.DELIVERED, status, body)
     error = f"answered {status} {_phrase(status)}".strip()
