@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test drill servers lint clean
+.PHONY: help demo test drill servers lint clean conformance-rabbitmq4
 
 PIP := .venv/bin/pip install -qq --disable-pip-version-check \
 	--constraint .ci/constraints.txt --build-constraint .ci/constraints.txt
@@ -14,10 +14,11 @@ demo: .venv/.demo ## the whole job on a private PostgreSQL: plan, deliver, repor
 test: servers lint ## lint, types and all tests, on servers that the suite starts and stops
 	@.venv/bin/pytest
 
-drill: servers .venv/.test ## half an hour of kills, cuts and silences; every message judged
+drill: servers .venv/.test ## forty minutes of kills, cuts and silences; every message judged
 	@.venv/bin/pytest tests/drill/judge_drills.py
 	@.venv/bin/python -m tests.drill --brokers rabbitmq
 	@.venv/bin/python -m tests.drill --brokers postgres
+	@.venv/bin/python -m tests.drill --brokers cluster
 
 lint: .venv/.test ## ruff and mypy
 	@.venv/bin/ruff check
@@ -26,6 +27,10 @@ lint: .venv/.test ## ruff and mypy
 
 servers: # install the programs of the servers that the suite starts
 	@bash tests/servers/install.sh
+
+conformance-rabbitmq4: servers .venv/.test # the brokers' tests on RabbitMQ 4.0; as root
+	@root=$$(bash tests/servers/rabbitmq4.sh) && .venv/bin/pytest --rabbitmq-root "$$root" \
+		tests/conformance tests/integration/test_rabbitmq*.py
 
 clean: ## remove the environment and what was built
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

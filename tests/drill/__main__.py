@@ -32,6 +32,7 @@ def main() -> None:
     )
     parser.add_argument("--pause", type=float, default=5.0, help="mean seconds between two faults")
     parser.add_argument("--only", action="append", default=[], help="a kind of fault; repeatable")
+    parser.add_argument("--rabbitmq-root", type=Path, help="a file system with another RabbitMQ")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--keep", type=Path, help="an existing folder for logs and the record")
     given = parser.parse_args()
@@ -49,7 +50,7 @@ def main() -> None:
     )
     with (
         tempfile.TemporaryDirectory(prefix="bdaysched-drill-") as folder,
-        stage(course.brokers) as servers,
+        stage(course.brokers, given.rabbitmq_root) as servers,
     ):
         done = asyncio.run(Drill(course, servers, given.keep or Path(folder)).run())
     print(json.dumps(report.as_dict(done), indent=2) if given.json else report.as_text(done))

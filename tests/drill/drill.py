@@ -17,7 +17,7 @@ import psycopg
 from tests.drill import evidence, people
 from tests.drill.course import Course
 from tests.drill.fleet import BDAYSCHED, Unit, environment
-from tests.drill.harm import Fleet, Harm
+from tests.drill.harm import QUEUE, Fleet, Harm
 from tests.drill.judge import Books, Fault, Judgement, Request, judge
 from tests.drill.record import receiving
 from tests.drill.stage import Stage
@@ -95,11 +95,12 @@ class Drill:
             return await self._finish(fleet, harm.faults, settled_after, began)
 
     def _settings(self) -> dict[str, str]:
-        course, nodes = self._course, self._stage.nodes
+        course, stage = self._course, self._stage
+        broker = stage.nodes[0].url if stage.nodes else "postgres:"
         return {
-            "DATABASE_URL": self._stage.database.url(),
-            "BROKER_URL": nodes[0].url if nodes else "postgres:",
-            "BROKER_QUEUE": "drill",
+            "DATABASE_URL": stage.database.url(),
+            "BROKER_URL": stage.cluster.url if stage.cluster else broker,
+            "BROKER_QUEUE": QUEUE,
             "DELIVERY_TIMEOUT": "3s",
             "DATABASE_CONNECT_TIMEOUT": "3",
             "BROKER_CONNECT_TIMEOUT": "3s",
@@ -126,29 +127,25 @@ class Drill:
             await asyncio.sleep(_AFTER_DECLARING)
 
     async def _start_units(self, fleet: Fleet, open_things: AsyncExitStack) -> None:
-        """Start the schedulers, and the workers, each behind proxies of its own.
-
-        In a cluster they are spread over the nodes.
-        """
-        course, nodes = self._course, self._stage.nodes
+        """Start the schedulers, and the workers, which reach everything through proxies."""
+        course = self._course
         common = {**self._settings(), "DELIVERY_URL": fleet.receiver.url}
         started: dict[str, list[Unit]] = {"scheduler": [], "worker": []}
         for number in range(course.schedulers):
-            own = {"BROKER_URL": nodes[number % len(nodes)].url} if nodes else {}
             command = (*course.program, "schedule", "--every", "1s")
-            started["scheduler"].append(self._unit(f"scheduler-{number}", command, common | own))
+            started["scheduler"].append(self._unit(f"scheduler-{number}", command, common))
         for number in range(course.workers):
-            port = self._stage.database.port
-            wire = await open_things.enter_async_context(proxy(port))
-            fleet.proxies.setdefault("database", []).append(wire)
-            own = {"DATABASE_URL": _through(common["DATABASE_URL"], port, wire.port)}
-            if nodes:
-                node = nodes[number % len(nodes)]
-                wire = await open_things.enter_async_context(proxy(node.port))
-                fleet.proxies.setdefault("broker", []).append(wire)
-                own["BROKER_URL"] = _through(node.url, node.port, wire.port)
+            own = dict(common)
+            for what, variable, ports in (
+                ("database", "DATABASE_URL", [self._stage.database.port]),
+                ("broker", "BROKER_URL", [node.port for node in self._stage.nodes]),
+            ):
+                wires = [await open_things.enter_async_context(proxy(port)) for port in ports]
+                fleet.proxies.setdefault(what, []).append(wires)
+                for port, wire in zip(ports, wires, strict=True):
+                    own[variable] = own[variable].replace(f":{port}", f":{wire.port}")
             command = (*course.program, "run-worker")
-            started["worker"].append(self._unit(f"worker-{number}", command, common | own))
+            started["worker"].append(self._unit(f"worker-{number}", command, own))
         fleet.units.update(started)
         for unit in fleet.all_units:
             open_things.push_async_callback(unit.kill)
@@ -249,10 +246,6 @@ class Drill:
             if request.key in self._due:
                 first.setdefault(request.key, request.at)
         return sorted((at - self._due[key]).total_seconds() for key, at in first.items())
-
-
-def _through(url: str, port: int, proxy_port: int) -> str:
-    return url.replace(f":{port}/", f":{proxy_port}/")
 
 
 def _now() -> float:

@@ -46,9 +46,11 @@ def kinds(brokers: str, lease: float) -> list[Kind]:
         Kind("receiver in trouble", 1, "receiver", 2, 5, "none"),
     ]
     if brokers != "postgres":
+        # In a cluster the node that leads the queue: the others say nothing new.
+        node = "leader" if brokers == "cluster" else "broker"
         found += [
-            Kind("kill broker", 2, "broker", 0, 2, "none"),
-            Kind("freeze broker", 1, "broker", 1, 6, "none"),
+            Kind(f"kill {node}", 3, "broker", 0, 2, "none"),
+            Kind(f"freeze {node}", 1, "broker", 1, 6, "none"),
             Kind("silence worker-broker", 2, "worker", 1, lease * 2, "none"),
             Kind("cut worker-broker", 2, "worker", 0.1, lease, "none"),
         ]

@@ -15,19 +15,22 @@ from tests.drill.fleet import Unit
 from tests.drill.judge import Fault
 from tests.drill.record import Receiver
 from tests.drill.stage import Stage
+from tests.servers.postgres import PostgresServer
 from tests.servers.proxy import Proxy
+from tests.servers.rabbitmq import RabbitNode
 
+QUEUE = "drill"
 _TROUBLE = 0.5  # the share of requests that fail meanwhile
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """All that can be hit. `proxies` are by what the workers reach through them."""
+    """All that can be hit. `proxies` are those of each worker to the database, and to each node."""
 
     stage: Stage
     receiver: Receiver
     units: dict[str, list[Unit]] = field(default_factory=dict)
-    proxies: dict[str, list[Proxy]] = field(default_factory=dict)
+    proxies: dict[str, list[list[Proxy]]] = field(default_factory=dict)
 
     @property
     def all_units(self) -> list[Unit]:
@@ -54,7 +57,6 @@ class Harm:
             if not course.only or kind.name in course.only
         ]
         numbers = {"worker": course.workers, "scheduler": course.schedulers}
-        numbers["broker"] = len(self._fleet.stage.nodes) or 1
         plan = draw(rng, wanted, course.seconds, course.pause, numbers)
         started = asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as tasks:
@@ -89,24 +91,29 @@ class Harm:
             await asyncio.sleep(seconds)
             fleet.receiver.tell("trouble", self._course.trouble)
         elif where.startswith("worker-"):
-            wire = fleet.proxies[where.removeprefix("worker-")][number]
-            if word == "cut":
-                await wire.cut()
-            else:
-                wire.go_silent()
+            wires = fleet.proxies[where.removeprefix("worker-")][number]
+            for wire in wires:
+                if word == "cut":
+                    await wire.cut()
+                else:
+                    wire.go_silent()
             await asyncio.sleep(seconds)
-            await wire.recover()
+            for wire in wires:
+                await wire.recover()
         elif kind.role in fleet.units:
             unit = fleet.units[kind.role][number]
             unit.send(signal.SIGKILL if word == "kill" else signal.SIGSTOP)
             await asyncio.sleep(seconds)
             unit.send(signal.SIGCONT)
         elif word == "freeze":
-            stage.nodes[number].freeze()
+            node = await asyncio.to_thread(stage.leader, QUEUE)
+            node.freeze()
             await asyncio.sleep(seconds)
-            stage.nodes[number].thaw()
+            node.thaw()
         else:
-            server = stage.nodes[number] if kind.role == "broker" else stage.database
+            server: PostgresServer | RabbitNode = stage.database
+            if kind.role == "broker":
+                server = await asyncio.to_thread(stage.leader, QUEUE)
             await asyncio.to_thread(server.kill)
             await asyncio.sleep(seconds)
             await asyncio.to_thread(server.start)

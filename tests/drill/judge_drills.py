@@ -14,7 +14,7 @@ import pytest
 from tests.drill.course import Course
 from tests.drill.drill import Drill, Finished
 from tests.drill.fleet import BDAYSCHED
-from tests.drill.scene import BROKEN, HOPELESS, IN_FLIGHT, NEVER, NO_GUARD, Scene, kill_in_mid_drain
+from tests.drill.scene import BROKEN, IN_FLIGHT, NEVER, NO_GUARD, Scene, kill_in_mid_drain
 from tests.drill.stage import stage
 from tests.servers.rabbitmq import RabbitNode
 
@@ -32,7 +32,7 @@ async def test_leases_that_nobody_ends_are_red(due_on_postgres: Scene) -> None:
     due = due_on_postgres
     await kill_in_mid_drain(due, *BDAYSCHED)
     broken = (*BROKEN, "--without", "leases", "--")
-    found = await due.finish([due.fault("kill", IN_FLIGHT)], scheduler=broken, at_most=HOPELESS)
+    found = await due.finish([due.fault("kill", IN_FLIGHT)], scheduler=broken, bad_end=["SENDING"])
     assert set(found.problems) == {"lost", "stuck"}
     assert "is SENDING, and nobody is at it" in found.stuck[0]
 
@@ -61,7 +61,7 @@ async def test_queued_before_it_is_confirmed_is_red(
     await asyncio.to_thread(rabbitmq.kill)
     await asyncio.to_thread(rabbitmq.start)
     fault = due.fault("kill broker")
-    found = await due.finish([fault], at_most=HOPELESS if without else 60, settings=NEVER)
+    found = await due.finish([fault], bad_end=["QUEUED"] if without else (), settings=NEVER)
     if without:
         assert set(found.problems) == {"lost", "stuck"}
         assert len(found.lost) == MESSAGES

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tests.drill.scene import BROKEN, HOPELESS, IN_FLIGHT, NEVER, NO_GUARD, Scene, kill_in_mid_drain
+from tests.drill.scene import BROKEN, IN_FLIGHT, NEVER, NO_GUARD, Scene, kill_in_mid_drain
 
 
 async def test_acknowledging_before_recording_is_red(due_on_rabbitmq: Scene) -> None:
     due = due_on_rabbitmq
     await kill_in_mid_drain(due, *BROKEN, "--without", "acknowledgements", "--")
-    found = await due.finish([due.fault("kill", IN_FLIGHT)], at_most=HOPELESS, settings=NEVER)
+    found = await due.finish([due.fault("kill", IN_FLIGHT)], bad_end=["QUEUED"], settings=NEVER)
     assert set(found.problems) == {"lost", "stuck"}
     assert len(found.lost) == len(found.stuck)
     assert "is still QUEUED" in found.lost[0]
