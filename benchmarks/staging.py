@@ -17,7 +17,7 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
 from benchmarks import servers
-from benchmarks.contenders import Contender
+from benchmarks.contenders import QUEUE, Contender, Peers
 from benchmarks.usage import Meter
 from birthday_cli.brokers import rabbitmq as rabbit
 from birthday_cli.brokers import wire
@@ -28,7 +28,6 @@ from birthday_cli.pipeline.plan import plan
 from tests.facts import NOW, RULES
 from tests.servers import postgres, process, rabbitmq
 
-QUEUE = "benchmark"
 _PATIENCE = 120.0  # seconds without progress
 _START_UP = 0.05  # share of the rows that is sent before the clock starts
 
@@ -74,7 +73,9 @@ class Stage:
         node: rabbitmq.RabbitNode,
         receiver: servers.Nginx,
         folder: Path,
+        peers: Peers | None,
     ) -> None:
+        self._peers = peers
         self.connection = connection
         self.receiver = receiver
         self.references: list[Reference] = []
@@ -83,6 +84,16 @@ class Stage:
         self._log = folder / "workers.log"
         self._channel: BlockingChannel | None = None
         self._letters: dict[str, list[Letter]] = {}
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {
+            "DATABASE_URL": self._server.url("worker"),
+            "BROKER_URL": self._node.url,
+            "BROKER_QUEUE": QUEUE,
+            "DELIVERY_URL": self.receiver.url,
+            "QUIET_HOURS": "off",
+        }
 
     @property
     def settings(self) -> Settings:
@@ -124,12 +135,23 @@ class Stage:
 
     def letters(self, contender: Contender) -> list[Letter]:
         """Return the messages that a contender reads, one for each reference."""
-        if contender.kind not in self._letters:
+        form = contender.form
+        if form not in self._letters and contender.queue == QUEUE:
             properties = pika.BasicProperties(content_type=wire.CONTENT_TYPE, delivery_mode=2)
-            self._letters[contender.kind] = [
+            self._letters[form] = [
                 Letter(wire.encode(reference), properties) for reference in self.references
             ]
-        return self._letters[contender.kind]
+        elif form not in self._letters:
+            assert self._peers
+            made: list[Any] = self._peers.messages(form, self.references, self._environment)
+            self._letters[form] = [
+                Letter(
+                    message["body"].encode(),
+                    pika.BasicProperties(delivery_mode=2, **message["properties"]),
+                )
+                for message in made
+            ]
+        return self._letters[form]
 
     def declare(self) -> None:
         """Make the queue that `bdaysched` makes: a contender that is not ours only reads it."""
@@ -190,19 +212,19 @@ class Stage:
         """
         count = len(self.references)
         self.fill(self.references)
-        in_queue = contender.kind != "postgres"
-        if in_queue:
-            self.preload(QUEUE, self.letters(contender))
+        if contender.form != "postgres":
+            self.preload(contender.queue, self.letters(contender))
         requests = self.receiver.requests()
         with self.working(contender) as workers, self.meter(workers) as meter:
             self.until_sent(count, workers)
-            if contender.is_ours:
+            if contender.ends_when_empty:
                 for worker in workers:
                     worker.wait(_PATIENCE)
         # The count includes that of asking for it.
         requests = self.receiver.requests() - requests - 1
         assert requests == (count if contender.posts else 0), f"{requests} requests for {count}"
-        assert self.waiting(QUEUE) == 0, f"{self.waiting(QUEUE)} are left in the queue"
+        # A connection that has closed has put back what was not acknowledged.
+        assert (left := self.waiting(contender.queue)) == 0, f"{left} are left in the queue"
         row: Any = self.connection.execute(_RECORDED, (_START_UP,)).fetchone()
         started, ended, timed = row
         spent = meter.spent(started, ended)
@@ -215,21 +237,19 @@ class Stage:
     @contextmanager
     def working(self, contender: Contender) -> Iterator[list[subprocess.Popen[bytes]]]:
         """Yield the processes of a contender at work; they are ended in order afterwards."""
-        broker = "postgres:" if contender.kind == "postgres" else self._node.url
-        environment = {
-            **os.environ,
-            "DATABASE_URL": self._server.url("worker"),
-            "BROKER_URL": broker,
-            "BROKER_QUEUE": QUEUE,
-            "DELIVERY_URL": self.receiver.url,
-            "QUIET_HOURS": "off",
-            **contender.environment,
-        }
+        environment = {**os.environ, **self._environment, **contender.environment}
+        if contender.form == "postgres":
+            environment["BROKER_URL"] = "postgres:"
         with ExitStack() as stack, self._log.open("wb") as log:
             workers = []
             for command in contender.commands:
                 worker = subprocess.Popen(  # noqa: S603 - the commands are ours
-                    command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                    command,
+                    cwd=contender.folder,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
                 )
                 stack.callback(process.stop, worker, signal.SIGTERM)
                 workers.append(worker)
@@ -240,7 +260,7 @@ class Stage:
                 raise
             for worker in workers:
                 process.stop(worker, signal.SIGTERM)
-                if contender.is_ours:
+                if contender.ends_when_empty:
                     assert worker.returncode == 0, self._log.read_text(errors="replace")[-4_000:]
 
     def until_sent(self, count: int, workers: Sequence[subprocess.Popen[bytes]]) -> None:
@@ -258,7 +278,7 @@ class Stage:
 
 
 @contextmanager
-def stage(count: int, delay: float = 0.0) -> Iterator[Stage]:
+def stage(count: int, delay: float = 0.0, peers: Peers | None = None) -> Iterator[Stage]:
     """Yield a stage with count messages and a receiver that takes delay seconds to answer."""
     with (
         servers.postgres_server(durable=True) as server,
@@ -267,7 +287,7 @@ def stage(count: int, delay: float = 0.0) -> Iterator[Stage]:
         servers.nginx(delay) as receiver,
         process.folder("benchmark") as folder,
     ):
-        made = Stage(server, connection, node, receiver, folder)
+        made = Stage(server, connection, node, receiver, folder, peers)
         made.declare()
         made.plan(count)
         yield made
