@@ -29,6 +29,7 @@ from tests.servers.redis import RedisServer
 
 SCRIPT = Path(rate_limit.__file__).with_suffix(".lua")
 PATIENCE = 60
+FIRST_PAUSE = 0.02
 
 
 def limited(url: str = "", rate: int = 500) -> Settings:
@@ -43,8 +44,9 @@ def told(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that is busy is no Redis that is away."""
+    """A machine that is busy is no Redis that is away; and nobody waits for long to try again."""
     monkeypatch.setattr(rate_limit, "_PATIENCE", PATIENCE)
+    monkeypatch.setattr(rate_limit, "_FIRST_PAUSE", FIRST_PAUSE)
 
 
 @pytest.fixture
@@ -169,6 +171,14 @@ def test_redis_grants_what_the_bucket_of_the_process_would_and_never_more(
             assert wait / 1e6 == pytest.approx(patience, abs=2e-6 * len(takes))
 
 
+def test_a_clock_of_redis_that_was_put_back_costs_one_burst(asked: Callable[..., Any]) -> None:
+    name, now = f"back:{secrets.token_hex(8)}", 1_700_000_000_000_000
+    assert asked(name, 100, 50, now) == [10, 0]
+    granted, wait = asked(name, 100, 50, now - 3_600_000_000)
+    assert granted == 0
+    assert wait == pytest.approx(10_000, abs=2)
+
+
 async def test_the_bucket_is_the_queue_s_and_disappears_by_itself(
     private_redis: RedisServer,
 ) -> None:
@@ -199,7 +209,8 @@ async def _works_alone_then_together(
     """Return the warning, having seen that delivery goes on without Redis and comes back to it."""
     await until(limit, Scope.PROCESS)
     async with asyncio.timeout(PATIENCE):
-        await asyncio.gather(*(limit.take(5) for _ in range(20)))
+        while limit._pause < 8 * FIRST_PAUSE:  # it has tried again, more and more rarely
+            await asyncio.gather(*(limit.take(5) for _ in range(3)))
     assert limit.scope == "process"
     mended = mend()
     if asyncio.iscoroutine(mended):
