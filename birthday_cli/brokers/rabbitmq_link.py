@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 import ssl
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -32,6 +33,8 @@ _LAST_WORD = 1.0  # seconds that a broker which has failed us gets to close the 
 
 Take: TypeAlias = Callable[[int, bytes], bool]
 """Takes a delivery by its tag and body; or returns False, and pika's own callback gets it."""
+
+_ALERT = re.compile(r"\balert (?P<why>(?:[a-z]+ )?certificate(?: [a-z]+)?|unknown ca)\b")
 
 # What pika logs as errors, we raise. A handler that is added to this logger still gets everything.
 logging.getLogger("pika").propagate = False
@@ -264,13 +267,15 @@ def reason(problem: BaseException | None) -> str:
             break
     if problem is None:
         return "the connection was given up"
-    if isinstance(problem, ssl.SSLError):
-        return _tls_reason(problem)
-    return " ".join(": ".join(map(str, problem.args)).split()) or type(problem).__name__
-
-
-def _tls_reason(problem: ssl.SSLError) -> str:
     if isinstance(problem, ssl.SSLCertVerificationError):
-        return f"its certificate is refused: {problem.verify_message.removesuffix('.')}"
-    said = (problem.reason or "").lower().replace("_", " ")
-    return f"TLS failed: {said}"
+        return (
+            f"its certificate is refused: {problem.verify_message.removesuffix('.')}"
+            " (cacertfile names who is trusted)"
+        )
+    text = " ".join(": ".join(map(str, problem.args)).split()) or type(problem).__name__
+    # With TLS 1.3 its word on our certificate comes late, as the text of a lost connection.
+    if alert := _ALERT.search(text):
+        if alert["why"] == "certificate required":
+            return "it wants a certificate of ours: name it with certfile and keyfile"
+        return f"it refuses our certificate: {alert['why']} (certfile names ours)"
+    return text
