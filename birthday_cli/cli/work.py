@@ -8,7 +8,7 @@ import typer
 
 from birthday_cli.cli import options, output
 from birthday_cli.cli.options import AsJson, DryRun
-from birthday_cli.errors import BdayschedError, ExitCode, redact
+from birthday_cli.errors import BdayschedError, ExitCode
 
 if TYPE_CHECKING:
     from birthday_cli.pipeline.schedule import Scheduled
@@ -112,28 +112,50 @@ def run_worker(
         int | None,
         typer.Option(min=1, help="References held unacknowledged.", envvar="WORKER_PREFETCH"),
     ] = None,
+    drain_timeout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="What is under way at SIGTERM may take this long.",
+            envvar="WORKER_DRAIN_TIMEOUT",
+        ),
+    ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65_535, help="/healthz, /readyz and /metrics.", envvar="METRICS_PORT"
+        ),
+    ] = None,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Deliver what is queued until told to stop; SIGTERM finishes what is in hand.
+    """Deliver what is queued until told to stop; SIGTERM finishes what is under way.
 
     With --until-empty the exit code is 5 when a message could not be delivered.
 
     Example: bdaysched run-worker --until-empty
     """
-    from birthday_cli.pipeline.work import work
+    from birthday_cli.pipeline.work import look, work
+    from birthday_cli.telemetry import logs
 
-    settings = options.settings(worker_concurrency=concurrency, worker_prefetch=prefetch)
-    output.tell(
-        f"delivering from {redact(settings.broker_url)} to"
-        f" {redact(settings.delivery_url) or '(DELIVERY_URL is not set)'}"
+    settings = options.settings(
+        worker_concurrency=concurrency,
+        worker_prefetch=prefetch,
+        worker_drain_timeout=(
+            options.seconds("--drain-timeout", drain_timeout) if drain_timeout else None
+        ),
+        metrics_port=metrics_port,
     )
+    logs.configure(settings.log_level)
+    if dry_run:
+        waiting = look(settings)
+        if as_json:
+            output.print_json({"would_deliver": waiting})
+        else:
+            output.tell(f"would deliver {waiting} messages that wait in the queue")
+        return
     done = work(settings, options.clock(settings), until_empty)
     if as_json:
         output.print_json(done)
-    else:
-        output.tell(
-            f"sent {done.sent}, to be retried {done.retrying}, failed {done.failed},"
-            f" not ours to send {done.skipped + done.taken_away}, unknown {done.unknown}"
-        )
-    if until_empty and (done.retrying or done.failed):
+    if until_empty and (done.retrying or done.failed or done.held):
         raise typer.Exit(ExitCode.DELIVERIES_FAILED)

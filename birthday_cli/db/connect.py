@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -32,6 +33,9 @@ AsyncConnection: TypeAlias = "psycopg.AsyncConnection[tuple[object, ...]]"
 Pool: TypeAlias = "AsyncConnectionPool[AsyncConnection]"
 
 _EMBEDDED = "embedded:"
+
+# What its pool would print, we raise or log.
+logging.getLogger("psycopg").propagate = False
 
 # How a side that is not there any more is found out, whatever the system's defaults (two hours):
 # 25 s without a sign of life, or 20 s without an acknowledgement of what was sent. The URL may say

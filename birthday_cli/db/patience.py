@@ -10,12 +10,14 @@ from typing import Concatenate, ParamSpec, TypeVar
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from birthday_cli.db.connect import AsyncConnection, Pool
+from birthday_cli.db.connect import AsyncConnection, Pool, within
 
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
+# A batch takes milliseconds; without an answer for so long the network is silent, not slow.
+_LONGEST_STATEMENT = 30.0
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -24,11 +26,13 @@ P = ParamSpec("P")
 class PatientDatabase:
     """A pool whose work is done again on another connection when one is lost.
 
-    `is_there` tells whether the last piece of work was done.
+    `is_there` tells whether the last piece of work was done; `on_return` is called whenever the
+    database is there again.
     """
 
     def __init__(self, pool: Pool, patience: float) -> None:
         self.is_there = True
+        self.on_return: Callable[[], None] = lambda: None
         self._pool = pool
         self._patience = patience
 
@@ -48,7 +52,10 @@ class PatientDatabase:
         pause = _FIRST_PAUSE
         while True:
             try:
-                async with self._pool.connection() as connection:
+                async with (
+                    self._pool.connection() as connection,
+                    within(connection, _LONGEST_STATEMENT),
+                ):
                     done = await work(connection, *args, **kwargs)
             except (psycopg.OperationalError, PoolTimeout) as problem:
                 if self.is_there:
@@ -59,6 +66,7 @@ class PatientDatabase:
             else:
                 if not self.is_there:
                     log.warning("the database is there again")
+                    self.on_return()
                 self.is_there = True
                 return done
             await asyncio.sleep(pause)

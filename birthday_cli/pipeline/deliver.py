@@ -9,7 +9,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from birthday_cli.brokers.base import Broker, Delivery
 from birthday_cli.brokers.base import connect as connect_broker
@@ -19,6 +20,7 @@ from birthday_cli.db import messages
 from birthday_cli.db.connect import Pool
 from birthday_cli.db.messages import Claim, Result
 from birthday_cli.db.patience import PatientDatabase
+from birthday_cli.db.rate_limit import RateLimit
 from birthday_cli.domain import rules as ruling
 from birthday_cli.domain.retry import Outcome, OutcomeClass
 from birthday_cli.domain.states import Status
@@ -27,6 +29,9 @@ from birthday_cli.pipeline import in_hand
 from birthday_cli.pipeline.gate import Allowance, Gate
 from birthday_cli.pipeline.in_hand import Held, InHand
 from birthday_cli.pipeline.results import about, result_of
+
+if TYPE_CHECKING:
+    from birthday_cli.telemetry.metrics import Settled, WorkerMetrics
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +42,11 @@ _EMPTY_ENOUGH = 2
 _RECORD_BATCH = 500
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
+_TOLD_AS: dict[Status, Settled] = {
+    Status.SENT: "sent",
+    Status.RETRYING: "retrying",
+    Status.FAILED: "failed",
+}
 
 
 @dataclass
@@ -74,7 +84,14 @@ class Worker:
     """One event loop: one claimer, a fixed number of senders, one recorder, queues between them."""
 
     def __init__(
-        self, settings: Settings, conninfo: str, pool: Pool, channel: Channel, clock: Clock
+        self,
+        settings: Settings,
+        conninfo: str,
+        pool: Pool,
+        channel: Channel,
+        clock: Clock,
+        limit: RateLimit | None = None,
+        metrics: WorkerMetrics | None = None,
     ) -> None:
         self.delivered = Delivered()
         self.is_connected = False
@@ -82,9 +99,11 @@ class Worker:
         self._settings = settings
         self._rules = ruling.of(settings)
         self._conninfo = conninfo
-        self._database = PatientDatabase(pool, patience=settings.worker_lease)
+        self.database = PatientDatabase(pool, patience=settings.worker_lease)
         self._channel = channel
         self._clock = clock
+        self._limit = limit or RateLimit(0)
+        self._metrics = metrics
         self._random = random.Random()
         self.gate = Gate(settings.worker_breaker, self._random)
         self._stop = asyncio.Event()
@@ -134,6 +153,8 @@ class Worker:
         while not self._stop.is_set():
             try:
                 async with connect_broker(self._settings, self._conninfo) as broker:
+                    if connected_once and self._metrics:
+                        self._metrics.reconnected("broker")
                     self.is_connected = connected_once = True
                     pause = _FIRST_PAUSE
                     log.info("connected to the broker")
@@ -156,6 +177,7 @@ class Worker:
         # Claimed just in time, in batches: enough for every sender, and no more, is in hand, which
         # bounds what a kill leaves in doubt.
         concurrency = self._settings.worker_concurrency
+        most_at_once = 2 * concurrency
         consuming = empty = 0
         while not self._stop.is_set() and empty < _EMPTY_ENOUGH:
             allowance = self.gate.allowance()
@@ -179,19 +201,29 @@ class Worker:
                 await self._or_stop(self._until_in_hand(most))
                 continue
             deliveries = await broker.receive(
-                1 if is_probe else 2 * concurrency - len(self._in_hand),
+                1 if is_probe else most_at_once - len(self._in_hand),
                 _POLL_UNTIL_EMPTY if until_empty else _POLL,
             )
             if deliveries:
                 empty = 0
-                await self._claim(broker, deliveries, is_probe)
+                await self._claim_at_the_rate(broker, deliveries, is_probe)
             elif until_empty and not len(self._in_hand) and not (await broker.depth()).ready:
                 empty += 1
+
+    async def _claim_at_the_rate(
+        self, broker: Broker, deliveries: Sequence[Delivery], is_probe: bool
+    ) -> None:
+        while deliveries and not self._stop.is_set() and (self.gate.is_open or is_probe):
+            permits = await self._limit.take(len(deliveries))
+            await self._claim(broker, deliveries[:permits], is_probe)
+            deliveries = deliveries[permits:]
+        if deliveries:
+            await broker.release(deliveries)
 
     async def _claim(self, broker: Broker, deliveries: Sequence[Delivery], is_probe: bool) -> None:
         now = self._clock.now()
         lease = self._in_hand.new_lease()
-        found = await self._database.do(
+        found = await self.database.do(
             messages.claim,
             [delivery.reference for delivery in deliveries],
             now,
@@ -212,11 +244,11 @@ class Worker:
 
     async def _settle_unclaimed(self, broker: Broker, deliveries: Sequence[Delivery]) -> None:
         references = [delivery.reference for delivery in deliveries]
-        known = await self._database.do(messages.known, references)
+        known = await self.database.do(messages.known, references)
         done = [delivery for delivery in deliveries if delivery.reference.id in known]
         unknown = [delivery for delivery in deliveries if delivery.reference.id not in known]
-        self.delivered.skipped += len(done)
-        self.delivered.unknown += len(unknown)
+        self._tally("skipped", len(done))
+        self._tally("unknown", len(unknown))
         if done:
             await broker.acknowledge(done)
         for delivery in unknown:
@@ -250,6 +282,8 @@ class Worker:
         self._finish(held, outcome)
 
     def _finish(self, held: Held, outcome: Outcome) -> None:
+        if self._metrics:
+            self._metrics.attempted(outcome.kind)
         now, policy = self._clock.now(), self._rules.retry
         result = result_of(held.claim, outcome, now, policy, self._random)
         self._done.put_nowait(_Done(held, result))
@@ -262,29 +296,38 @@ class Worker:
             tried = [done.held for done in batch if done.result]
             untried = [done.held for done in batch if not done.result]
             if results := [done.result for done in batch if done.result]:
-                recorded = await self._database.do(messages.record, results)
-                for result in results:
-                    self._count(result, result.claim.message.id in recorded)
+                recorded = await self.database.do(messages.record, results)
+                self._count(tried, results, recorded)
             if untried:
                 claims = [held.claim for held in untried]
-                await self._database.do(messages.hand_back, claims)
-                self.delivered.handed_back += len(untried)
+                await self.database.do(messages.hand_back, claims)
+                self._tally("handed_back", len(untried))
             await self._settle(tried, untried)
             self._in_hand.settle([done.held for done in batch])
             self._progress.set()
 
-    def _count(self, result: Result, recorded: bool) -> None:
-        if not recorded:
-            self.delivered.taken_away += 1
-            log.warning("not recorded: the lease ran out", extra=about(result.claim))
-        elif result.status is Status.SENT:
-            self.delivered.sent += 1
-        elif result.is_held:
-            self.delivered.held += 1
-        elif result.status is Status.RETRYING:
-            self.delivered.retrying += 1
-        else:
-            self.delivered.failed += 1
+    def _count(self, tried: Sequence[Held], results: Sequence[Result], recorded: set[UUID]) -> None:
+        for result in results:
+            if result.claim.message.id not in recorded:
+                log.warning("not recorded: the lease ran out", extra=about(result.claim))
+                self._tally("taken_away")
+            elif result.is_held:
+                self._tally("held")
+            else:
+                self._tally(_TOLD_AS[result.status])
+        if self._metrics:
+            now, moment = self._clock.now(), in_hand.now()
+            self._metrics.observe_processing(moment - held.lease.began for held in tried)
+            self._metrics.observe_lateness(
+                (now - result.claim.message.scheduled_send_time).total_seconds()
+                for result in results
+                if result.status is Status.SENT
+            )
+
+    def _tally(self, what: Settled, number: int = 1) -> None:
+        setattr(self.delivered, what, getattr(self.delivered, what) + number)
+        if self._metrics:
+            self._metrics.settled(what, number)
 
     async def _settle(self, tried: Sequence[Held], untried: Sequence[Held]) -> None:
         for broker in {id(held.broker): held.broker for held in (*tried, *untried)}.values():
@@ -301,10 +344,12 @@ class Worker:
             await asyncio.sleep(lease_seconds / 6)
             for lease, claims in self._in_hand.to_renew():
                 asked_at = in_hand.now()
-                standing = await self._database.do(
+                standing = await self.database.do(
                     messages.renew_leases, claims, timedelta(seconds=lease_seconds)
                 )
                 lease.renew(asked_at, standing)
+                if self._metrics:
+                    self._metrics.renewed(len(standing))
 
     async def _drain(self, senders: Sequence[asyncio.Task[None]]) -> None:
         while not self._claimed.empty():

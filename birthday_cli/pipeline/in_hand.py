@@ -19,8 +19,9 @@ class Lease:
     def __init__(self, seconds: float) -> None:
         self.token = uuid4()
         self.claims: dict[UUID, Claim] = {}
+        self.began = now()
         self._seconds = seconds
-        self._ends = now() + seconds
+        self._ends = self.began + seconds
 
     @property
     def is_over(self) -> bool:

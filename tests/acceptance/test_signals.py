@@ -73,7 +73,7 @@ async def test_a_signal_finishes_what_is_in_hand(
     assert ended.code == 0, ended.err
     sent = len(receiver.received)
     assert CONCURRENCY <= sent < MESSAGES
-    assert f"sent {sent}," in ended.err
+    assert f'"sent": {sent},' in ended.err
     assert by_status(query) == {"SENT": sent, "QUEUED": MESSAGES - sent}
 
     # What it left is there for the next worker at once, and nothing that it sent is sent again.
