@@ -28,7 +28,9 @@ class Settings:
     """
 
     database_url: str = _setting("", "`postgresql://…`, or `embedded:DIR` for a private server")
-    broker_url: str = _setting("postgres:", "`amqp://…`, `amqps://…`, or `postgres:`")
+    broker_url: str = _setting(
+        "postgres:", "`amqp://…` or `amqps://…`, hosts with commas; or `postgres:`"
+    )
     redis_url: str = _setting("", "optional; `redis://…`")
     delivery_url: str = _setting("", "`https://…`, `smtp://…`, `smtps://…` or `console:`")
     delivery_secret: str = _setting("", "signs webhooks (Standard Webhooks); `whsec_…` or any text")
