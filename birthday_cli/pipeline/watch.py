@@ -99,7 +99,7 @@ class Watch:
             self._beat_at = time.monotonic()
             state = self.state()
             lives = state.database_ok and state.broker_connected
-            if lives and not self._ready:
+            if lives and not self._ready and not self._stopping:
                 self._ready = True
                 self._notifier.ready()
             # In the end the connections go; how long that may take, systemd knows.
