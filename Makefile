@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test drill servers lint clean conformance-rabbitmq4
+.PHONY: help demo test drill servers lint clean bench-worker conformance-rabbitmq4
 
 PIP := .venv/bin/pip install -qq --disable-pip-version-check \
 	--constraint .ci/constraints.txt --build-constraint .ci/constraints.txt
@@ -31,6 +31,10 @@ servers: # install the programs of the servers that the suite starts
 conformance-rabbitmq4: servers .venv/.test # the brokers' tests on RabbitMQ 4.0; as root
 	@root=$$(bash tests/servers/rabbitmq4.sh) && .venv/bin/pytest --rabbitmq-root "$$root" \
 		tests/conformance tests/integration/test_rabbitmq*.py
+
+bench-worker: .venv/.test servers # our worker beside its peers; installs nginx where it is missing
+	@command -v nginx >/dev/null || bash .ci/apt-install "The benchmark" nginx-light
+	@.venv/bin/python -m benchmarks.worker
 
 clean: ## remove the environment and what was built
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
