@@ -101,6 +101,9 @@ def test_a_small_drill_of_a_broken_program_is_red(tmp_path: Path, without: str) 
             program=(*BROKEN, "--without", without, "--"),
             requeue_after=3_600,
             settle=10,
+            # So many that some of them hit a worker in the midst of its work.
+            only=frozenset({"kill worker"}),
+            pause=1,
         ),
     )
     assert done.judgement.lost
