@@ -170,8 +170,8 @@ class TestChannel:
             closed.set()
 
         async with webhook(behave) as url:
-            settings = Settings(delivery_url=url, worker_concurrency=1)
-            async with base.connect(settings) as channel:
+            settings = Settings(delivery_url=url, worker_concurrency=1, delivery_timeout=600)
+            async with asyncio.timeout(60), base.connect(settings) as channel:
                 sending = asyncio.create_task(channel.send(MESSAGE))
                 await reached.wait()
                 sending.cancel()

@@ -85,6 +85,15 @@ class TestAnswer:
         assert pause is not None
         assert 0 < pause <= 3600
 
+    async def test_asks_for_no_pause_because_one_before_did(self, receiver: Receiver) -> None:
+        receiver.answers.append(Answer(503, headers={"Retry-After": "17"}))
+        receiver.answers.append(Answer(503))
+        settings = Settings(delivery_url=receiver.url, worker_concurrency=1)
+        async with base.connect(settings) as channel:
+            pauses = [(await channel.send(MESSAGE)).retry_after for _ in range(2)]
+
+        assert pauses == [17, None]
+
     async def test_is_recorded_in_part_and_without_nul(self, receiver: Receiver) -> None:
         receiver.answer = Answer(400, b"a\0b \xff " + "é".encode() * 100)
 
