@@ -242,6 +242,19 @@ def test_only_a_person_makes_these_moves() -> None:
         assert not moves & MOVES[before]
 
 
+@pytest.mark.parametrize("decide", [replay.release_held, replay.record_as_sent])
+def test_a_message_that_waits_for_its_next_attempt_is_not_a_persons_to_decide(
+    settings: Settings, connection: psycopg.Connection, decide: Callable[..., list[uuid.UUID]]
+) -> None:
+    later = datetime.now(UTC) + HOUR
+    pausing_itself = add_message(connection, status="RETRYING", next_attempt_at=later)
+    at_once = add_message(connection, status="RETRYING")
+    assert decide(settings, [], False) == []
+    assert decide(settings, [pausing_itself.id, at_once.id], False) == []
+    assert statuses(connection) == {"RETRYING": 2}
+    assert column(connection, "next_attempt_at", pausing_itself) == later
+
+
 def test_a_released_message_is_due_at_once_with_its_attempts_counted(
     settings: Settings, connection: psycopg.Connection
 ) -> None:
