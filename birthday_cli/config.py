@@ -56,7 +56,7 @@ class Settings:
     )
     leap_day: str = _setting("feb-28", "29 February in common years: `feb-28`, `mar-1` or `skip`")
     worker_concurrency: int = _setting(64, "requests under way at once in one worker")
-    worker_prefetch: int = _setting(400, "references that a worker holds unacknowledged")
+    worker_prefetch: int = _setting(1_000, "references that a worker holds unacknowledged")
     worker_lease: float = _setting(300.0, "a claimed message is taken back after this")
     worker_drain_timeout: float = _setting(30.0, "what is under way at SIGTERM may take this long")
     worker_max_attempts: int = _setting(8, "attempts before a message is FAILED")

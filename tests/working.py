@@ -14,7 +14,8 @@ from birthday_cli.config import Clock, Settings
 from birthday_cli.db.connect import open_pool
 from birthday_cli.domain.message import Reference
 from birthday_cli.errors import BrokerUnreachable
-from birthday_cli.pipeline.deliver import Delivered, Worker
+from birthday_cli.pipeline.deliver import Worker
+from birthday_cli.pipeline.tally import Delivered
 from tests.facts import NOW, add_message
 
 

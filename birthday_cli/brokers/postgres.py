@@ -150,7 +150,7 @@ async def connect(settings: Settings, conninfo: str) -> AsyncIterator[PostgresBr
     Raises DatabaseUnreachable within the connect time-out.
     """
     async with connect_async(conninfo, settings, "bdaysched queue") as connection:
-        await connection.execute(query("queue/prefer_indexes"))
+        await connection.execute(query("queue/set_session"))
         broker = PostgresBroker(connection, conninfo, timedelta(seconds=settings.worker_lease))
         try:
             yield broker

@@ -122,6 +122,7 @@ async def claim(
             "token": token,
             "lease": lease,
         },
+        prepare=True,
         binary=True,
     )
     rows: list[Any] = await cursor.fetchall()
@@ -154,6 +155,7 @@ async def record(connection: AsyncConnection, results: Sequence[Result]) -> set[
             "errors": [result.error for result in results],
             "attempts": [result.attempt for result in results],
         },
+        prepare=True,
         binary=True,
     )
     rows: list[Any] = await cursor.fetchall()

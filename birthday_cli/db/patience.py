@@ -19,6 +19,15 @@ _LONGEST_PAUSE = 5.0
 # A batch takes milliseconds; without an answer for so long the network is silent, not slow.
 _LONGEST_STATEMENT = 30.0
 
+# Planning a statement over all months takes longer than doing it for a batch of rows, so it is done
+# once; and what was planned while the table was empty must not read all of it when it is full.
+SESSION = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+
 T = TypeVar("T")
 P = ParamSpec("P")
 

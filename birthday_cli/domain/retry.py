@@ -96,5 +96,5 @@ def backoff(attempt: int, seconds_left: float, rng: random.Random) -> float:
 
     Exponential with full jitter: uniform between 0 and min(900, 5 * 2**(attempt - 1)).
     """
-    ceiling = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(attempt - 1, 16), seconds_left)
+    ceiling = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(attempt - 1, 16), seconds_left)
     return ceiling * rng.random()

@@ -7,10 +7,8 @@ import logging
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import UUID
 
 from birthday_cli.brokers.base import Broker, Delivery
 from birthday_cli.brokers.base import connect as connect_broker
@@ -23,15 +21,15 @@ from birthday_cli.db.patience import PatientDatabase
 from birthday_cli.db.rate_limit import RateLimit
 from birthday_cli.domain import rules as ruling
 from birthday_cli.domain.retry import Outcome, OutcomeClass
-from birthday_cli.domain.states import Status
 from birthday_cli.errors import BrokerUnreachable, DatabaseUnreachable
 from birthday_cli.pipeline import in_hand
 from birthday_cli.pipeline.gate import Allowance, Gate
 from birthday_cli.pipeline.in_hand import Held, InHand
 from birthday_cli.pipeline.results import about, result_of
+from birthday_cli.pipeline.tally import Delivered, Tally
 
 if TYPE_CHECKING:
-    from birthday_cli.telemetry.metrics import Settled, WorkerMetrics
+    from birthday_cli.telemetry.metrics import WorkerMetrics
 
 log = logging.getLogger(__name__)
 
@@ -40,37 +38,13 @@ _POLL_UNTIL_EMPTY = 0.05
 # A reference may be on its way to us, neither waiting at the broker nor here yet: look twice.
 _EMPTY_ENOUGH = 2
 _RECORD_BATCH = 500
+# In multiples of the concurrency: claimed and not begun at most, and when to claim more.
+_CLAIM_TO = 4
+_CLAIM_AT = 2
+# Posted and not recorded at most, which bounds what a kill leaves in doubt.
+_IN_DOUBT = 2
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
-_TOLD_AS: dict[Status, Settled] = {
-    Status.SENT: "sent",
-    Status.RETRYING: "retrying",
-    Status.FAILED: "failed",
-}
-
-
-@dataclass
-class Delivered:
-    """What became of the references that a worker received.
-
-    `held` wait for a person; `handed_back` were claimed and not tried; `skipped` were somebody
-    else's, done, or not due; `unknown` have no row; `taken_away` were tried, but their lease had
-    run out and another recorded first.
-    """
-
-    sent: int = 0
-    retrying: int = 0
-    held: int = 0
-    failed: int = 0
-    handed_back: int = 0
-    skipped: int = 0
-    unknown: int = 0
-    taken_away: int = 0
-
-    @property
-    def total(self) -> int:
-        """How many references that makes."""
-        return sum(astuple(self))
 
 
 class _Done(NamedTuple):
@@ -93,7 +67,6 @@ class Worker:
         limit: RateLimit | None = None,
         metrics: WorkerMetrics | None = None,
     ) -> None:
-        self.delivered = Delivered()
         self.is_connected = False
         self.under_way = 0
         self._settings = settings
@@ -103,14 +76,21 @@ class Worker:
         self._channel = channel
         self._clock = clock
         self._limit = limit or RateLimit(0)
-        self._metrics = metrics
+        self._tally = Tally(metrics)
         self._random = random.Random()
         self.gate = Gate(settings.worker_breaker, self._random)
         self._stop = asyncio.Event()
         self._claimed: asyncio.Queue[Held] = asyncio.Queue()
         self._done: asyncio.Queue[_Done] = asyncio.Queue()
         self._in_hand = InHand(settings.worker_lease)
+        self._claim_at = _CLAIM_AT * settings.worker_concurrency
+        self._in_doubt = asyncio.Semaphore(_IN_DOUBT * settings.worker_concurrency)
         self._progress = asyncio.Event()
+
+    @property
+    def delivered(self) -> Delivered:
+        """What became so far of the references that were received."""
+        return self._tally.delivered
 
     def stop(self) -> None:
         """Take nothing more, and send nothing more; `run` returns when the hand is empty.
@@ -153,8 +133,8 @@ class Worker:
         while not self._stop.is_set():
             try:
                 async with connect_broker(self._settings, self._conninfo) as broker:
-                    if connected_once and self._metrics:
-                        self._metrics.reconnected("broker")
+                    if connected_once:
+                        self._tally.reconnected()
                     self.is_connected = connected_once = True
                     pause = _FIRST_PAUSE
                     log.info("connected to the broker")
@@ -174,15 +154,14 @@ class Worker:
         await self._drain(senders)
 
     async def _claim_from(self, broker: Broker, until_empty: bool) -> None:
-        # Claimed just in time, in batches: enough for every sender, and no more, is in hand, which
-        # bounds what a kill leaves in doubt.
-        concurrency = self._settings.worker_concurrency
-        most_at_once = 2 * concurrency
+        # Claimed ahead, in batches: no sender waits for a commit, and the server has few of them.
+        claim_to = _CLAIM_TO * self._settings.worker_concurrency
         consuming = empty = 0
         while not self._stop.is_set() and empty < _EMPTY_ENOUGH:
             allowance = self.gate.allowance()
             if allowance is Allowance.NONE:
-                if consuming:
+                # Between probes one reference stays here: a broker counts what comes back to it.
+                if consuming > 1 or (consuming and self.gate.pause):
                     await broker.stop_consuming()
                     consuming = 0
                 if until_empty:
@@ -196,12 +175,14 @@ class Worker:
                 await broker.consume(prefetch)
                 consuming = prefetch
             is_probe = allowance is Allowance.ONE
-            most = 0 if is_probe else concurrency
-            if len(self._in_hand) > most:
-                await self._or_stop(self._until_in_hand(most))
+            if is_probe and len(self._in_hand):
+                await self._or_stop(self._until(lambda: not len(self._in_hand)))
+                continue
+            if self._claimed.qsize() > self._claim_at:
+                await self._or_stop(self._until(lambda: self._claimed.qsize() <= self._claim_at))
                 continue
             deliveries = await broker.receive(
-                1 if is_probe else most_at_once - len(self._in_hand),
+                1 if is_probe else claim_to - self._claimed.qsize(),
                 _POLL_UNTIL_EMPTY if until_empty else _POLL,
             )
             if deliveries:
@@ -247,8 +228,8 @@ class Worker:
         known = await self.database.do(messages.known, references)
         done = [delivery for delivery in deliveries if delivery.reference.id in known]
         unknown = [delivery for delivery in deliveries if delivery.reference.id not in known]
-        self._tally("skipped", len(done))
-        self._tally("unknown", len(unknown))
+        self._tally.add("skipped", len(done))
+        self._tally.add("unknown", len(unknown))
         if done:
             await broker.acknowledge(done)
         for delivery in unknown:
@@ -260,6 +241,9 @@ class Worker:
     async def _send(self) -> None:
         while True:
             held = await self._claimed.get()
+            if self._claimed.qsize() == self._claim_at:
+                self._progress.set()
+            await self._in_doubt.acquire()
             if self._stop.is_set() or not (self.gate.is_open or held.is_probe):
                 self._done.put_nowait(_Done(held, None))
             elif not held.may_be_sent:
@@ -282,8 +266,7 @@ class Worker:
         self._finish(held, outcome)
 
     def _finish(self, held: Held, outcome: Outcome) -> None:
-        if self._metrics:
-            self._metrics.attempted(outcome.kind)
+        self._tally.attempted(outcome.kind)
         now, policy = self._clock.now(), self._rules.retry
         result = result_of(held.claim, outcome, now, policy, self._random)
         self._done.put_nowait(_Done(held, result))
@@ -296,38 +279,17 @@ class Worker:
             tried = [done.held for done in batch if done.result]
             untried = [done.held for done in batch if not done.result]
             if results := [done.result for done in batch if done.result]:
-                recorded = await self.database.do(messages.record, results)
-                self._count(tried, results, recorded)
+                written = await self.database.do(messages.record, results)
+                self._tally.recorded(tried, results, written, self._clock.now())
             if untried:
                 claims = [held.claim for held in untried]
                 await self.database.do(messages.hand_back, claims)
-                self._tally("handed_back", len(untried))
+                self._tally.add("handed_back", len(untried))
             await self._settle(tried, untried)
             self._in_hand.settle([done.held for done in batch])
+            for _ in batch:
+                self._in_doubt.release()
             self._progress.set()
-
-    def _count(self, tried: Sequence[Held], results: Sequence[Result], recorded: set[UUID]) -> None:
-        for result in results:
-            if result.claim.message.id not in recorded:
-                log.warning("not recorded: the lease ran out", extra=about(result.claim))
-                self._tally("taken_away")
-            elif result.is_held:
-                self._tally("held")
-            else:
-                self._tally(_TOLD_AS[result.status])
-        if self._metrics:
-            now, moment = self._clock.now(), in_hand.now()
-            self._metrics.observe_processing(moment - held.lease.began for held in tried)
-            self._metrics.observe_lateness(
-                (now - result.claim.message.scheduled_send_time).total_seconds()
-                for result in results
-                if result.status is Status.SENT
-            )
-
-    def _tally(self, what: Settled, number: int = 1) -> None:
-        setattr(self.delivered, what, getattr(self.delivered, what) + number)
-        if self._metrics:
-            self._metrics.settled(what, number)
 
     async def _settle(self, tried: Sequence[Held], untried: Sequence[Held]) -> None:
         for broker in {id(held.broker): held.broker for held in (*tried, *untried)}.values():
@@ -348,23 +310,20 @@ class Worker:
                     messages.renew_leases, claims, timedelta(seconds=lease_seconds)
                 )
                 lease.renew(asked_at, standing)
-                if self._metrics:
-                    self._metrics.renewed(len(standing))
+                self._tally.renewed(len(standing))
 
     async def _drain(self, senders: Sequence[asyncio.Task[None]]) -> None:
         while not self._claimed.empty():
+            await self._in_doubt.acquire()
             self._done.put_nowait(_Done(self._claimed.get_nowait(), None))
         try:
             async with asyncio.timeout(self._settings.worker_drain_timeout):
-                await self._until_in_hand(0)
+                await self._until(lambda: not len(self._in_hand))
         except TimeoutError:
             log.warning("giving up what is under way", extra={"under_way": self.under_way})
             for sender in senders:
                 sender.cancel()
-            await self._until_in_hand(0)
-
-    async def _until_in_hand(self, most: int) -> None:
-        await self._until(lambda: len(self._in_hand) <= most)
+            await self._until(lambda: not len(self._in_hand))
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         """Wait for a condition, which is looked at whenever something has been settled."""

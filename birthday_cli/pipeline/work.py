@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Iterator
@@ -12,10 +13,11 @@ from dataclasses import asdict
 from birthday_cli.brokers.base import connect as connect_broker
 from birthday_cli.channels.base import connect as connect_channel
 from birthday_cli.config import Clock, Settings
-from birthday_cli.db import rate_limit
+from birthday_cli.db import patience, rate_limit
 from birthday_cli.db.connect import database, open_pool
 from birthday_cli.errors import Locked, redact
-from birthday_cli.pipeline.deliver import Delivered, Worker
+from birthday_cli.pipeline.deliver import Worker
+from birthday_cli.pipeline.tally import Delivered
 from birthday_cli.pipeline.watch import Watch
 from birthday_cli.telemetry.systemd import Notifier
 
@@ -29,9 +31,16 @@ def work(settings: Settings, clock: Clock, until_empty: bool = False) -> Deliver
     with 128 and its number, and what was under way comes back when its leases end. With until_empty
     a pause raises Locked. Raises UsageError without a DELIVERY_URL, and what connecting raises.
     """
+    import uvloop
+
     notifier = Notifier()
+    # What was made until now stays until the end, and what comes and goes are batches: looking
+    # through them all the time would cost 5 % of the worker.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     with database(settings) as conninfo:
-        return asyncio.run(_work(settings, conninfo, clock, until_empty, notifier))
+        return uvloop.run(_work(settings, conninfo, clock, until_empty, notifier))
 
 
 def look(settings: Settings) -> int:
@@ -55,7 +64,7 @@ async def _work(
     async with (
         connect_channel(settings) as channel,
         rate_limit.connect(settings) as limit,
-        open_pool(conninfo, settings, "bdaysched run-worker") as pool,
+        open_pool(conninfo, settings, "bdaysched run-worker", patience.SESSION) as pool,
     ):
         metrics = None
         if settings.metrics_port:

@@ -145,7 +145,7 @@ async def test_some_deliveries_failed(program: Program, database: str) -> None:
         BDAYSCHED_NOW=NOW.isoformat(),
     )
     assert ended.code == 5
-    assert "\"retrying\": 1" in ended.err
+    assert '"retrying": 1' in ended.err
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from birthday_cli.db.queries import query
 from birthday_cli.domain.months import Month
 from birthday_cli.errors import BdayschedError, Locked, UsageError
 from birthday_cli.pipeline import erase
-from birthday_cli.pipeline.deliver import Delivered, Worker
+from birthday_cli.pipeline.deliver import Worker
+from birthday_cli.pipeline.tally import Delivered
 from tests.facts import NOW, add_message, add_user, statuses
 from tests.servers.receiver import Answer, Received, Receiver
 

@@ -15,10 +15,11 @@ from birthday_cli.config import Clock, Settings
 from birthday_cli.db.connect import connect_async, open_pool
 from birthday_cli.domain import rules
 from birthday_cli.domain.message import Reference
-from birthday_cli.pipeline.deliver import Delivered, Worker
+from birthday_cli.pipeline.deliver import Worker
 from birthday_cli.pipeline.dispatch import dispatch
 from birthday_cli.pipeline.plan import plan
 from birthday_cli.pipeline.recover import recover
+from birthday_cli.pipeline.tally import Delivered
 from tests.facts import NOW, add_user, column, planned, statuses
 from tests.servers.receiver import Receiver
 

@@ -138,7 +138,9 @@ class RabbitNode:
             "RABBITMQ_LOG_BASE": str(self.folder / "log"),
             "RABBITMQ_PID_FILE": str(self.folder / "server.pid"),
             # A certificate that is replaced is seen at once, and a node that hangs within 10 s.
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-ssl bypass_pem_cache true -kernel net_ticktime 8",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+                "-ssl bypass_pem_cache true -kernel net_ticktime 8"
+            ),
             # The script then becomes the server, so that its process is the one to signal.
             "RUNNING_UNDER_SYSTEMD": "1",
         }
