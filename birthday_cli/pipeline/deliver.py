@@ -240,10 +240,11 @@ class Worker:
 
     async def _send(self) -> None:
         while True:
+            # First, so that nothing is in the hands of a sender that is cancelled while it waits.
+            await self._in_doubt.acquire()
             held = await self._claimed.get()
             if self._claimed.qsize() == self._claim_at:
                 self._progress.set()
-            await self._in_doubt.acquire()
             if self._stop.is_set() or not (self.gate.is_open or held.is_probe):
                 self._done.put_nowait(_Done(held, None))
             elif not held.may_be_sent:
@@ -314,8 +315,9 @@ class Worker:
 
     async def _drain(self, senders: Sequence[asyncio.Task[None]]) -> None:
         while not self._claimed.empty():
+            held = self._claimed.get_nowait()
             await self._in_doubt.acquire()
-            self._done.put_nowait(_Done(self._claimed.get_nowait(), None))
+            self._done.put_nowait(_Done(held, None))
         try:
             async with asyncio.timeout(self._settings.worker_drain_timeout):
                 await self._until(lambda: not len(self._in_hand))
