@@ -116,16 +116,19 @@ class Worker:
         ]
         receiving = asyncio.create_task(self._receive(until_empty, senders))
         others = [asyncio.create_task(self._record()), asyncio.create_task(self._renew())]
+        tasks = {receiving, *others, *senders}
         try:
-            # The others have no end; one that ends has failed.
-            running = {receiving, *others}
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            running = tasks
+            while not receiving.done():
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    # The others have no end: one that ends has failed, or the drain was over.
+                    if not task.cancelled():
+                        task.result()
         finally:
-            for task in (receiving, *others, *senders):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(receiving, *others, *senders, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
         return self.delivered
 
     async def _receive(self, until_empty: bool, senders: Sequence[asyncio.Task[None]]) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from birthday_cli.brokers.base import Delivery
 from birthday_cli.brokers.memory import MemoryBroker
+from birthday_cli.channels.webhook import Webhook
 from birthday_cli.config import Settings
 from birthday_cli.domain.message import Reference
 from birthday_cli.errors import BrokerUnreachable
@@ -282,3 +283,18 @@ async def test_a_database_connection_that_is_cut_is_replaced(
     assert (await run(worker_settings)).sent == 40
     assert set(receiver.keys.values()) == {1}
     assert statuses(connection) == {"SENT": 40}
+
+
+async def test_a_sender_that_breaks_ends_the_worker_instead_of_slowing_it_down(
+    worker_settings: Settings,
+    brokers: Brokers,
+    connection: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    queued(connection, brokers)
+    monkeypatch.setattr(Webhook, "send", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        await run(worker_settings)
