@@ -22,9 +22,8 @@ from birthday_cli.db.rate_limit import RateLimit
 from birthday_cli.domain import rules as ruling
 from birthday_cli.domain.retry import Outcome, OutcomeClass
 from birthday_cli.errors import BrokerUnreachable, DatabaseUnreachable
-from birthday_cli.pipeline import in_hand
 from birthday_cli.pipeline.gate import Allowance, Gate
-from birthday_cli.pipeline.in_hand import Held, InHand
+from birthday_cli.pipeline.in_hand import Held, InHand, settle_references
 from birthday_cli.pipeline.results import about, result_of
 from birthday_cli.pipeline.tally import Delivered, Tally
 
@@ -115,7 +114,8 @@ class Worker:
             asyncio.create_task(self._send()) for _ in range(self._settings.worker_concurrency)
         ]
         receiving = asyncio.create_task(self._receive(until_empty, senders))
-        others = [asyncio.create_task(self._record()), asyncio.create_task(self._renew())]
+        renewing = self._in_hand.keep_renewing(self.database, self._tally.renewed)
+        others = [asyncio.create_task(self._record()), asyncio.create_task(renewing)]
         tasks = {receiving, *others, *senders}
         try:
             running = tasks
@@ -178,9 +178,6 @@ class Worker:
                 await broker.consume(prefetch)
                 consuming = prefetch
             is_probe = allowance is Allowance.ONE
-            if is_probe and len(self._in_hand):
-                await self._or_stop(self._until(lambda: not len(self._in_hand)))
-                continue
             if self._claimed.qsize() > self._claim_at:
                 await self._or_stop(self._until(lambda: self._claimed.qsize() <= self._claim_at))
                 continue
@@ -289,32 +286,11 @@ class Worker:
                 claims = [held.claim for held in untried]
                 await self.database.do(messages.hand_back, claims)
                 self._tally.add("handed_back", len(untried))
-            await self._settle(tried, untried)
+            await settle_references(tried, untried)
             self._in_hand.settle([done.held for done in batch])
             for _ in batch:
                 self._in_doubt.release()
             self._progress.set()
-
-    async def _settle(self, tried: Sequence[Held], untried: Sequence[Held]) -> None:
-        for broker in {id(held.broker): held.broker for held in (*tried, *untried)}.values():
-            # On a connection that was lost they are delivered again, and then found to be done.
-            with suppress(BrokerUnreachable, DatabaseUnreachable):
-                if done := [held.delivery for held in tried if held.broker is broker]:
-                    await broker.acknowledge(done)
-                if left := [held.delivery for held in untried if held.broker is broker]:
-                    await broker.release(left)
-
-    async def _renew(self) -> None:
-        lease_seconds = self._settings.worker_lease
-        while True:
-            await asyncio.sleep(lease_seconds / 6)
-            for lease, claims in self._in_hand.to_renew():
-                asked_at = in_hand.now()
-                standing = await self.database.do(
-                    messages.renew_leases, claims, timedelta(seconds=lease_seconds)
-                )
-                lease.renew(asked_at, standing)
-                self._tally.renewed(len(standing))
 
     async def _drain(self, senders: Sequence[asyncio.Task[None]]) -> None:
         while not self._claimed.empty():

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from birthday_cli.brokers.base import Broker, Delivery
+from birthday_cli.db import messages
 from birthday_cli.db.messages import Claim
+from birthday_cli.db.patience import PatientDatabase
+from birthday_cli.errors import BrokerUnreachable, DatabaseUnreachable
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -92,6 +98,33 @@ class InHand:
             for lease in self._leases
             if lease.wants_renewal and lease.claims
         ]
+
+    async def keep_renewing(
+        self, database: PatientDatabase, renewed: Callable[[int], None]
+    ) -> None:
+        """Renew leases of what is in hand, for ever; tell each time how many claims still stood."""
+        while True:
+            await asyncio.sleep(self._seconds / 6)
+            for lease, claims in self.to_renew():
+                asked_at = now()
+                standing = await database.do(
+                    messages.renew_leases, claims, timedelta(seconds=self._seconds)
+                )
+                lease.renew(asked_at, standing)
+                renewed(len(standing))
+
+
+async def settle_references(tried: Sequence[Held], untried: Sequence[Held]) -> None:
+    """Acknowledge the references of what was recorded, and release those of what was handed back.
+
+    On a connection that was lost they are delivered again, and then found to be done.
+    """
+    for broker in {id(held.broker): held.broker for held in (*tried, *untried)}.values():
+        with suppress(BrokerUnreachable, DatabaseUnreachable):
+            if done := [held.delivery for held in tried if held.broker is broker]:
+                await broker.acknowledge(done)
+            if left := [held.delivery for held in untried if held.broker is broker]:
+                await broker.release(left)
 
 
 def now() -> float:
