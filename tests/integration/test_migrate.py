@@ -105,8 +105,8 @@ def test_a_file_that_comes_too_late_stops_with_its_name(empty: Settings, sql: Pa
     late = sql / "migrations" / "0002_message_logs.sql"
     (sql / "migrations" / "0009_last.sql").write_text("SELECT 1;")
     migrate(empty, NOW)
-    shutil.copy(late, sql / "migrations" / "0005_between.sql")
-    with pytest.raises(NotUpToDate, match=r"0005_between\.sql is older than 0009"):
+    shutil.copy(late, sql / "migrations" / "0008_between.sql")
+    with pytest.raises(NotUpToDate, match=r"0008_between\.sql is older than 0009"):
         migrate(empty, NOW)
 
 
