@@ -22,7 +22,7 @@ from birthday_cli.domain.message import Reference
 from birthday_cli.errors import DatabaseUnreachable
 
 # Seconds between two looks at an empty queue: the first pause, doubled up to the last.
-_FIRST_PAUSE = 0.02
+_FIRST_PAUSE = 0.002
 _LAST_PAUSE = 0.25
 
 

@@ -40,8 +40,8 @@ _RECORD_BATCH = 500
 # In multiples of the concurrency: claimed and not begun at most, and when to claim more.
 _CLAIM_TO = 4
 _CLAIM_AT = 2
-# Posted and not recorded at most, which bounds what a kill leaves in doubt.
-_IN_DOUBT = 2
+IN_DOUBT = 4
+"""In multiples of the concurrency, posted and not recorded at most: what a kill leaves in doubt."""
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 
@@ -83,7 +83,7 @@ class Worker:
         self._done: asyncio.Queue[_Done] = asyncio.Queue()
         self._in_hand = InHand(settings.worker_lease)
         self._claim_at = _CLAIM_AT * settings.worker_concurrency
-        self._in_doubt = asyncio.Semaphore(_IN_DOUBT * settings.worker_concurrency)
+        self._in_doubt = asyncio.Semaphore(IN_DOUBT * settings.worker_concurrency)
         self._progress = asyncio.Event()
 
     @property

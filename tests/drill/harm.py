@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from birthday_cli.pipeline.deliver import IN_DOUBT
 from tests.drill.course import Course
 from tests.drill.faults import Kind, Planned, draw, kinds
 from tests.drill.fleet import Unit
@@ -73,7 +74,7 @@ class Harm:
         target = f"{kind.role}-{planned.number}"
         async with self._busy.setdefault(target, asyncio.Lock()):
             workers = {"none": 0, "one": 1, "all": self._course.workers}[kind.workers_in_flight]
-            in_flight = workers * 2 * self._course.concurrency
+            in_flight = workers * IN_DOUBT * self._course.concurrency
             self.faults.append(
                 Fault(self._clock(), kind.name, target, round(planned.seconds, 1), in_flight)
             )
