@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 import birthday_cli
-from birthday_cli.cli import books, demo, explain, look, months, people, queue, schema, work
+from birthday_cli.cli import (
+    books,
+    demo,
+    explain,
+    look,
+    migrate,
+    months,
+    people,
+    queue,
+    schema,
+    work,
+)
 from birthday_cli.cli.output import fail
 from birthday_cli.errors import BdayschedError, ExitCode
 
@@ -20,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for room in (schema, people, months, work, queue, look, explain, books, demo):
+for room in (migrate, schema, people, months, work, queue, look, explain, books, demo):
     room.register(app)
 
 

@@ -1,47 +1,31 @@
-"""Commands over the schema: migrate."""
-
-from typing import Annotated
+"""Commands over the schema and the record of its migrations: status; more are beside this."""
 
 import typer
 
 from birthday_cli.cli import options, output
-from birthday_cli.cli.options import AsJson, DryRun
+from birthday_cli.cli.options import AsJson
+
+schema = typer.Typer(
+    help="The schema: what was applied to it, and whether it is what it should be.",
+    no_args_is_help=True,
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command()(migrate)
+    schema.command("status")(show_status)
+    app.add_typer(schema, name="schema")
 
 
-def migrate(
-    wait: Annotated[
-        str, typer.Option(metavar="TIME", help="Wait that long for the server to come up.")
-    ] = "0s",
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-) -> None:
-    """Bring the schema up to date, and make this month's partition and the next 12.
+def show_status(as_json: AsJson = False) -> None:
+    """Show which migrations were applied, and which are pending.
 
-    Example: bdaysched migrate --wait 30s
+    Example: bdaysched schema status
     """
-    from birthday_cli.pipeline.migrate import migrate
+    from birthday_cli.pipeline.schema import status
 
-    settings = options.settings()
-    now = options.clock(settings).now()
-    done = migrate(settings, now, options.seconds("--wait", wait), dry_run)
+    found = status(options.settings())
     if as_json:
-        output.print_json(done)
+        output.print_json(found)
         return
-    verb = "would apply" if dry_run else "applied"
-    for name in done.migrations:
-        output.tell(f"{verb} {name}")
-    if done.partitions:
-        verb = "would make" if dry_run else "made"
-        output.tell(
-            f"{verb} {len(done.partitions)} partitions,"
-            f" {min(done.partitions)} to {max(done.partitions)}"
-        )
-    if not done.migrations and not done.partitions:
-        output.tell("nothing to do: the schema is up to date")
-    elif not dry_run:
-        output.tell("next: `bdaysched users import FILE`, or `bdaysched seed` for sample users")
+    output.print_table(("migration", "state"), [(line.migration, line.state) for line in found])
