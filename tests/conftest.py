@@ -29,8 +29,29 @@ pytest_plugins = [
     "tests.servers.redis",
     "tests.servers.receiver",
 ]
-# A terminated suite stops its servers, as an interrupted one does.
-signal.signal(signal.SIGTERM, signal.default_int_handler)
+# A terminated suite stops its servers, as an interrupted one does. One that is started in the
+# background ignores interrupts, and so would the programs that the tests interrupt.
+for number in signal.SIGTERM, signal.SIGINT:
+    signal.signal(number, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Mark what this process starts, as a part of the run's if the run is parallel."""
+    own = getattr(config, "workerinput", {}).get("workerid")
+    run = os.environ[process.RUN_MARK] + own if own else secrets.token_hex(4)
+    os.environ[process.RUN_MARK] = f"{run}-"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End and remove what is left of a process that died in a parallel run."""
+    if hasattr(session.config, "workerinput"):
+        return
+    factory: pytest.TempPathFactory = session.config._tmp_path_factory  # type: ignore[attr-defined]
+    if left := process.end_survivors(factory.getbasetemp(), grace=0):
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+        print("\nthe suite left these behind, and ended them:", *left, sep="\n")
+    process.remove_folders()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,7 +68,6 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
                 environment.delenv(name)
         for name in ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
             environment.setenv(name, str(private))
-        environment.setenv(process.RUN_MARK, secrets.token_hex(8))
         yield
         assert process.end_survivors(tmp_path_factory.getbasetemp()) == []
 

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,13 +16,14 @@ import pytest
 
 from tests.acceptance.conftest import PROGRAM, Program, end
 from tests.servers.ordinary import Person
+from tests.servers.process import new_folder
 from tests.servers.receiver import Receiver
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder that any account can get to; pytest's own is closed to others."""
-    path = Path(tempfile.mkdtemp(prefix="bdaysched-test-"))
+    path = new_folder("test", on_disk=True)
     path.chmod(0o755)
     yield path
     shutil.rmtree(path)

@@ -16,6 +16,7 @@ import psycopg
 
 from birthday_cli.brokers.base import connect as connect_broker
 from birthday_cli.config import Settings
+from birthday_cli.pipeline.deliver import IN_DOUBT
 from tests.drill import evidence, people
 from tests.drill.fleet import BDAYSCHED, Unit, environment
 from tests.drill.judge import Fault, Judgement, Request, judge
@@ -26,7 +27,7 @@ T = TypeVar("T")
 KILLED = (sys.executable, "-m", "tests.drill.killed")
 BROKEN = (sys.executable, "-m", "tests.drill.broken")
 CONCURRENCY = 4
-IN_FLIGHT = 2 * CONCURRENCY
+IN_FLIGHT = IN_DOUBT * CONCURRENCY
 """The most that one worker can have claimed and not recorded."""
 
 NEVER = {"RECOVER_QUEUED_AFTER": "1h"}

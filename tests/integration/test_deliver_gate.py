@@ -150,7 +150,7 @@ async def test_an_ambiguous_attempt_is_held_for_a_person_where_that_is_asked_for
     receiver: Receiver,
 ) -> None:
     [silenced, refused] = queued(connection, brokers, 2)
-    holding = replace(worker_settings, ambiguous="hold", delivery_timeout=0.3, worker_concurrency=1)
+    holding = replace(worker_settings, ambiguous="hold", delivery_timeout=2, worker_concurrency=1)
     key = column(connection, "idempotency_key", silenced)
 
     async def answer(request: Received) -> Answer:

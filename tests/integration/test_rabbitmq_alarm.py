@@ -84,7 +84,7 @@ async def test_what_was_put_aside_under_an_alarm_that_ends_has_its_reason_again(
 async def test_publishing_gives_up_within_its_patience_and_works_again_afterwards(
     rabbitmq: RabbitNode, broker_settings: Settings
 ) -> None:
-    impatient = replace(broker_settings, broker_connect_timeout=1.0)
+    impatient = replace(broker_settings, broker_connect_timeout=3.0)
     async with connect(broker_settings, ""):
         pass
     async with asyncio.timeout(HANG):

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -17,6 +16,7 @@ import psycopg
 import pytest
 
 from tests.servers.ordinary import Person, ourselves
+from tests.servers.process import new_folder
 
 ROOT = os.geteuid() == 0
 
@@ -157,9 +157,7 @@ def copy(source: Path, target: Path) -> Path:
 
 @contextmanager
 def folder_of(person: Person) -> Iterator[Path]:
-    memory = Path("/dev/shm")  # noqa: S108
-    parent = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
-    path = Path(tempfile.mkdtemp(prefix="bdaysched-private-", dir=parent))
+    path = new_folder("private")
     try:
         path.chmod(0o755)
         os.chown(path, person.uid, person.gid)

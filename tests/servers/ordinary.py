@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.servers.process import new_folder
 
 CHECKOUT = Path(__file__).parents[2]
 _PACKAGES = Path(psycopg.__file__).parents[1]
@@ -72,7 +73,8 @@ def ourselves() -> Person:
 def ordinary_person() -> Iterator[Person]:
     """Return an account without root's rights: our own, or `nobody`.
 
-    What `nobody` cannot read, because it lies in root's closed home, is copied for the session.
+    What `nobody` cannot read, because it lies in root's closed home, is copied for the session,
+    with what is compiled, or every start would compile it.
     """
     if os.geteuid() != 0:
         yield ourselves()
@@ -82,7 +84,7 @@ def ordinary_person() -> Iterator[Person]:
     if person.can_run():
         yield person
         return
-    folder = Path(tempfile.mkdtemp(prefix="bdaysched-ordinary-"))
+    folder = new_folder("ordinary", on_disk=True)
     try:
         folder.chmod(0o755)
         python, path = _copy_python(folder), _copy_code(folder)
@@ -106,7 +108,7 @@ def _copy_python(folder: Path) -> Path:
         folder / "python" / "lib" / version,
         symlinks=True,
         ignore=shutil.ignore_patterns(
-            "site-packages", "dist-packages", "test", "idlelib", "config-*", "__pycache__"
+            "site-packages", "dist-packages", "test", "idlelib", "config-*"
         ),
     )
     for shared in library.parent.glob("libpython*.so*"):
@@ -121,6 +123,6 @@ def _copy_code(folder: Path) -> str:
         _PACKAGES,
         folder / "packages",
         symlinks=True,
-        ignore=shutil.ignore_patterns("mypy*", "ruff*", "pip", "__pycache__"),
+        ignore=shutil.ignore_patterns("mypy*", "ruff*", "pip"),
     )
     return f"{folder / 'code'}:{folder / 'packages'}"

@@ -8,8 +8,10 @@ import secrets
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -155,9 +157,8 @@ def _runs(binaries: Path) -> bool:
     return True
 
 
-@pytest.fixture(scope="session", params=["pg15", "embedded"])
-def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
-    kind: str = request.param
+@contextmanager
+def _running(kind: str) -> Iterator[PostgresServer]:
     with process.folder(kind) as folder:
         binaries = _system_binaries() if kind == "pg15" else _embedded_binaries(folder)
         server = PostgresServer(binaries, folder)
@@ -166,6 +167,25 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
             yield server
         finally:
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def pg15() -> Iterator[PostgresServer]:
+    with _running("pg15") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[PostgresServer]:
+    with _running("embedded") as server:
+        yield server
+
+
+@pytest.fixture(params=["pg15", "embedded"])
+def postgres_server(request: pytest.FixtureRequest) -> PostgresServer:
+    """Return the one or the other; both run until the end, so that tests may come in any order."""
+    server: PostgresServer = request.getfixturevalue(request.param)
+    return server
 
 
 class TlsServer(PostgresServer):
@@ -203,13 +223,28 @@ def tls_postgres(authority: Authority) -> Iterator[TlsServer]:
 
 
 @pytest.fixture(scope="session")
-def migrated_template(postgres_server: PostgresServer) -> Iterator[str]:
-    """Return the name of the database that is copied for every test: migrating takes longer."""
+def _templates() -> Iterator[Callable[[PostgresServer], str]]:
+    """Return what gives the name of a server's migrated database."""
     from birthday_cli.pipeline.migrate import migrate
 
-    with _database(postgres_server, as_template=True) as template:
-        migrate(Settings(database_url=postgres_server.url(template.dbname)), datetime.now(UTC))
-        yield template.dbname
+    with ExitStack() as made:
+
+        @cache
+        def template(server: PostgresServer) -> str:
+            database = made.enter_context(_database(server, as_template=True))
+            settings = Settings(database_url=server.url(database.dbname))
+            migrate(settings, datetime.now(UTC))
+            return database.dbname
+
+        yield template
+
+
+@pytest.fixture
+def migrated_template(
+    postgres_server: PostgresServer, _templates: Callable[[PostgresServer], str]
+) -> str:
+    """Return the name of the database that is copied for every test: migrating takes longer."""
+    return _templates(postgres_server)
 
 
 @pytest.fixture

@@ -19,10 +19,14 @@ from typing import TypedDict
 import pytest
 
 RUN_MARK = "BDAYSCHED_TEST_RUN"
-"""Set for the whole session, so inherited by everything that it starts."""
+"""Set for the whole session, so inherited by everything that it starts.
+
+The names of its folders hold it too. Each process of a parallel run adds its own to it, at the end:
+`6f3c-gw0-` is a part of `6f3c-`.
+"""
 
 _started: list[subprocess.Popen[bytes]] = []
-_folders: list[Path] = []
+_MEMORY = Path("/dev/shm")  # noqa: S108
 
 
 class Account(TypedDict, total=False):
@@ -45,34 +49,63 @@ def account() -> pwd.struct_passwd | None:
 
 @contextmanager
 def folder(name: str, on_disk: bool = False) -> Iterator[Path]:
-    """Yield a folder of the servers' account, in memory where there is any; gone afterwards.
-
-    Not under pytest's own temporary folder, which is 0700 and so closed to that account.
-    """
-    path = Path(tempfile.mkdtemp(prefix=f"bdaysched-{name}-", dir=None if on_disk else _memory()))
+    """Yield a folder of the servers' account, in memory where there is any; gone afterwards."""
+    path = new_folder(name, on_disk)
     try:
         if owner := account():
             os.chown(path, owner.pw_uid, owner.pw_gid)
-        _folders.append(path)
         yield path
     finally:
         shutil.rmtree(path)
 
 
+def new_folder(name: str, on_disk: bool = False) -> Path:
+    """Make a folder of our own, in memory where there is any, that `end_survivors` knows.
+
+    Not under pytest's own temporary folder, which is 0700 and so closed to other accounts.
+    """
+    prefix = f"{_prefix()}{name}-"
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=None if on_disk else _memory()))
+
+
+def remove_folders() -> None:
+    """Remove the session's folders that a process of a parallel run has left, as it died."""
+    for path in _folders():
+        shutil.rmtree(path)
+
+
+def _folders() -> list[Path]:
+    places = {_MEMORY, Path(tempfile.gettempdir())}
+    return [path for place in places for path in place.glob(f"{_prefix()}*")]
+
+
+def _prefix() -> str:
+    # A drill and a benchmark have no session.
+    return f"bdaysched-{os.environ.get(RUN_MARK, '')}"
+
+
 def _memory() -> Path | None:
-    memory = Path("/dev/shm")  # noqa: S108
-    if not memory.is_dir() or not os.access(memory, os.W_OK):
+    if not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):
         return None
     # A container has 64 MB there, too little for a database.
-    return memory if shutil.disk_usage(memory).free > 4 * 2**30 else None
+    return _MEMORY if shutil.disk_usage(_MEMORY).free > 4 * 2**30 else None
 
 
 def free_port() -> int:
-    """Return a port that is free now, and that no outgoing connection takes during a restart."""
+    """Return a port that is free now, and that no outgoing connection takes during a restart.
+
+    It is given out once, whoever asks for one on this machine, until our process has ended.
+    """
     while True:
         port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe, suppress(OSError):
+        with (
+            socket.socket() as probe,
+            socket.socket(socket.AF_UNIX) as claim,
+            suppress(OSError),
+        ):
             probe.bind(("127.0.0.1", port))
+            claim.bind(f"\0bdaysched-port-{port}")
+            claim.detach()  # so that it stays bound
             return port
 
 
@@ -83,7 +116,7 @@ def start(
     log: Path,
     ready: Callable[[], bool],
     env: Mapping[str, str] | None = None,
-    seconds: float = 60,
+    seconds: float = 300,
     account: Account | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a server and return once it is ready, or fail the test.
@@ -134,7 +167,7 @@ def stop(process: subprocess.Popen[bytes], how: signal.Signals, seconds: float =
 def end_survivors(temporary: Path, grace: float = 5) -> list[str]:
     """Return what still runs of all that the session started, directly or not; and end it."""
     deadline = time.monotonic() + grace
-    while (left := _survivors([temporary, *_folders])) and time.monotonic() < deadline:
+    while (left := _survivors(temporary)) and time.monotonic() < deadline:
         time.sleep(0.1)
     for pid in left:
         with suppress(ProcessLookupError):
@@ -142,8 +175,9 @@ def end_survivors(temporary: Path, grace: float = 5) -> list[str]:
     return [f"{pid} {command}" for pid, command in left.items()]
 
 
-def _survivors(folders: Sequence[Path]) -> dict[int, str]:
-    mark = f"{RUN_MARK}={os.environ[RUN_MARK]}".encode()
+def _survivors(temporary: Path) -> dict[int, str]:
+    mark = f"\0{RUN_MARK}={os.environ[RUN_MARK]}".encode()
+    folders = [temporary, *_folders()]
     found = {process.pid: repr(process.args) for process in _started if process.poll() is None}
     for entry in Path("/proc").glob("[0-9]*"):
         pid = int(entry.name)
@@ -151,7 +185,7 @@ def _survivors(folders: Sequence[Path]) -> dict[int, str]:
             # The program's own private server has an environment without the mark.
             works_in = (entry / "cwd").readlink()
             if pid != os.getpid() and (
-                mark in (entry / "environ").read_bytes().split(b"\0")
+                mark in b"\0" + (entry / "environ").read_bytes()
                 or any(works_in.is_relative_to(folder) for folder in folders)
             ):
                 found[pid] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()

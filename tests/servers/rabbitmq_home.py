@@ -64,7 +64,6 @@ class Home:
             env=environment,
             log=folder / "console.log",
             ready=ready,
-            seconds=120,
             account=self._account,
         )
 
