@@ -23,6 +23,8 @@ class BdayschedError(Exception):
     """A failure with an explanation that an operator can act on."""
 
     exit_code = ExitCode.FAILED
+    # Lines that help to understand it, such as a difference; shown before the explanation.
+    detail = ""
 
 
 class UsageError(BdayschedError):

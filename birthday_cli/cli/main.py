@@ -17,11 +17,13 @@ from birthday_cli.cli import (
     months,
     people,
     queue,
+    reset,
     schema,
+    schema_lint,
     work,
 )
-from birthday_cli.cli.output import fail
-from birthday_cli.errors import BdayschedError, ExitCode
+from birthday_cli.cli.output import fail, tell
+from birthday_cli.errors import BdayschedError, ExitCode, redact
 
 app = typer.Typer(
     name="bdaysched",
@@ -31,7 +33,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for room in (migrate, schema, people, months, work, queue, look, explain, books, demo):
+for room in (
+    migrate,
+    schema,
+    schema_lint,
+    reset,
+    people,
+    months,
+    work,
+    queue,
+    look,
+    explain,
+    books,
+    demo,
+):
     room.register(app)
 
 
@@ -87,6 +102,8 @@ def _end(problem: Exception, text: str, code: ExitCode) -> None:
         import traceback
 
         traceback.print_exception(problem)
+    if isinstance(problem, BdayschedError) and problem.detail:
+        tell(redact(problem.detail))
     fail(text)
     sys.exit(code)
 

@@ -15,8 +15,15 @@ def register(app: typer.Typer) -> None:
 
 def migrate(
     wait: Annotated[
-        str, typer.Option(metavar="TIME", help="Wait that long for the server to come up.")
+        str,
+        typer.Option(
+            metavar="TIME", help="Wait that long for the server to come up, and for locks."
+        ),
     ] = "0s",
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="VERSION", help="Stop after this migration; make no partitions."),
+    ] = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -28,7 +35,7 @@ def migrate(
 
     settings = options.settings()
     now = options.clock(settings).now()
-    done = migrate(settings, now, options.seconds("--wait", wait), dry_run)
+    done = migrate(settings, now, options.seconds("--wait", wait), dry_run, to)
     if as_json:
         output.print_json(done)
         return

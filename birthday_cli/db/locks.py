@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from typing import TypeVar
 
@@ -17,6 +17,8 @@ from birthday_cli.errors import Locked
 
 _POLL = 0.2
 _LOCK_TIMEOUT_MS = 1_000
+# Longer than the program's own transactions take.
+_LEAST_LOCK_TIMEOUT_MS = 100
 _ATTEMPTS = 10
 
 T = TypeVar("T")
@@ -44,7 +46,8 @@ def advisory_lock(connection: Connection, lock: Lock, wait: float = 0) -> Iterat
     try:
         yield
     finally:
-        if not connection.closed:
+        # A server that has dropped us has released it, and what was done is done.
+        with suppress(errors.OperationalError):
             connection.execute(query("locks/release_advisory_lock"), {"lock": int(lock)})
 
 
@@ -53,22 +56,54 @@ def _try(connection: Connection, lock: Lock) -> bool:
     return bool(row and row[0])
 
 
-def with_short_locks(connection: Connection, change: Callable[[], T]) -> T:
+def with_short_locks(
+    connection: Connection, change: Callable[[], T], patience: float = 0, pause: float = 0.1
+) -> T:
     """Run change, which takes table locks, so that nobody queues behind it for long.
 
-    A lock that does not come within a second is given up and tried for again, with back-off:
-    while DDL waits for its lock, every other statement on the table waits behind it. Raises
-    psycopg's LockNotAvailable after ten attempts. `change` is run again whole, so it must be a
-    transaction or a single statement.
+    A lock that does not come within a second is given up and tried for again, with back-off that
+    starts at `pause` seconds: while DDL waits for its lock, every other statement on the table
+    waits behind it. Raises psycopg's LockNotAvailable, or DeadlockDetected, after ten attempts that
+    took `patience` seconds at least. `change` is run again whole, so it must be a transaction or a
+    single statement; one of several statements calls `limit_waiting` before each.
     """
-    connection.execute(f"SET lock_timeout = {_LOCK_TIMEOUT_MS}")
+    give_up = time.monotonic() + patience
+    attempts = 0
     try:
-        for attempt in range(1, _ATTEMPTS):
+        while True:
+            connection.execute(f"SET lock_timeout = {_LOCK_TIMEOUT_MS}")
             try:
                 return change()
-            except errors.LockNotAvailable:
-                time.sleep(random.uniform(0, min(5.0, 0.1 * 2**attempt)))
-        return change()
+            except (errors.LockNotAvailable, errors.DeadlockDetected):
+                attempts += 1
+                if attempts >= _ATTEMPTS and time.monotonic() >= give_up:
+                    raise
+                time.sleep(random.uniform(0, min(5.0, pause * 2**attempts)))
+    finally:
+        if not connection.closed:
+            connection.execute("RESET lock_timeout")
+
+
+def limit_waiting(connection: Connection, started: float) -> None:
+    """Leave the next statement of a transaction what is left of its second of waiting for locks.
+
+    started is the instant of time.monotonic() at which the transaction began. What it has locked
+    already stays locked while it waits for more, so that the second is for all of them together.
+    """
+    left = _LOCK_TIMEOUT_MS - round((time.monotonic() - started) * 1000)
+    connection.execute(f"SET LOCAL lock_timeout = {max(left, _LEAST_LOCK_TIMEOUT_MS)}")
+
+
+@contextmanager
+def patient_locks(connection: Connection, wait: float) -> Iterator[None]:
+    """Let a statement that works CONCURRENTLY wait up to wait seconds for each lock.
+
+    It waits for transactions, and keeps nobody from reading or writing meanwhile; to give it up
+    would leave half an index.
+    """
+    connection.execute(f"SET lock_timeout = {round(wait * 1000)}")
+    try:
+        yield
     finally:
         if not connection.closed:
             connection.execute("RESET lock_timeout")

@@ -9,7 +9,7 @@ from datetime import datetime
 from birthday_cli.brokers.base import Depth
 from birthday_cli.brokers.base import connect as connect_broker
 from birthday_cli.config import Settings
-from birthday_cli.db import cache, migrations, monitoring, partitions
+from birthday_cli.db import cache, migrations_check, migrations_record, monitoring, partitions
 from birthday_cli.db.connect import connect, connect_to, database
 from birthday_cli.db.monitoring import Table
 from birthday_cli.domain.months import Month
@@ -38,8 +38,8 @@ def status(settings: Settings, now: datetime) -> Status:
         connect_to(conninfo, settings, "bdaysched status") as connection,
     ):
         partitions.require_table(connection)
-        pending = [migration.path.name for migration in migrations.pending(connection)]
-        applied = migrations.applied(connection)
+        pending = [migration.file for migration in migrations_check.pending(connection)]
+        applied = migrations_record.applied(connection)
         months = [
             partition.month for partition in partitions.existing(connection, partitions.MESSAGES)
         ]

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from birthday_cli.config import Settings
-from birthday_cli.db import migrations
+from birthday_cli.db import migrations_record as record
 from birthday_cli.db.connect import Connection, connect
 from birthday_cli.db.locks import Lock, advisory_lock
+from birthday_cli.db.migrations import available
+from birthday_cli.db.migrations_apply import add_time_zones, apply, check
+from birthday_cli.db.migrations_check import pending
 from birthday_cli.domain import zones
 from birthday_cli.errors import DatabaseUnreachable
 from birthday_cli.pipeline import retain
@@ -28,24 +31,36 @@ class Migrated:
     partitions: list[str] = field(default_factory=list)
 
 
-def migrate(settings: Settings, now: datetime, wait: float = 0, dry_run: bool = False) -> Migrated:
+def migrate(
+    settings: Settings,
+    now: datetime,
+    wait: float = 0,
+    dry_run: bool = False,
+    to: str | None = None,
+) -> Migrated:
     """Apply the pending migrations in order, then make this month's partition and the next 12.
 
-    Waits up to `wait` seconds for a server that is not up yet, and for another `migrate` that is
-    under way. Raises NotUpToDate when an applied file was edited, Locked when the other run does
+    Waits up to `wait` seconds for a server that is not up yet, and for at least that long for
+    another `migrate` that is under way and for tables that others hold. With `to`, stops after the
+    migration of that version, and makes no partitions. Raises NotUpToDate when an applied file was
+    edited or is missing, UsageError for a version that there is not, Locked when the other run does
     not end, and whatever connecting raises.
     """
     with _patiently(settings, wait) as connection:
         if dry_run:
-            waiting = [migration.path.name for migration in migrations.pending(connection)]
-            return Migrated(waiting, retain.missing(connection, now, MONTHS_AHEAD))
+            waiting = [migration.file for migration in pending(connection, to)]
+            return Migrated(waiting, [] if to else retain.missing(connection, now, MONTHS_AHEAD))
         with advisory_lock(connection, Lock.SCHEMA, wait=max(wait, _LOCK_WAIT)):
-            migrations.prepare(connection)
-            done = []
-            for migration in migrations.pending(connection):
-                migrations.apply(connection, migration)
-                done.append(migration.path.name)
-            migrations.add_time_zones(connection, sorted(zones.names()))
+            record.prepare(connection, available())
+            found = pending(connection, to)
+            for migration in found:
+                check(migration)
+            for migration in found:
+                apply(connection, migration, wait)
+            done = [migration.file for migration in found]
+            if to:
+                return Migrated(done, [])
+            add_time_zones(connection, sorted(zones.names()))
             return Migrated(done, retain.create_locked(connection, now, MONTHS_AHEAD))
 
 

@@ -1,2 +1,2 @@
-INSERT INTO schema_migrations (version, name, checksum, duration_ms)
-VALUES (%(version)s, %(name)s, %(checksum)s, %(duration_ms)s)
+INSERT INTO schema_migrations (version, name, checksum, content, duration_ms)
+VALUES (%(version)s, %(name)s, %(checksum)s, %(content)s, %(duration_ms)s)

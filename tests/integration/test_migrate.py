@@ -116,7 +116,7 @@ def test_a_wrong_statement_names_file_and_line_and_leaves_nothing(
     migrate(empty, NOW)
     broken = sql / "migrations" / "0009_broken.sql"
     broken.write_text("CREATE TABLE half (id int);\n\nSELEKT 1;\n")
-    with pytest.raises(BdayschedError, match=r"0009_broken\.sql:3: syntax error") as failed:
+    with pytest.raises(BdayschedError, match=r"0009_broken\.sql:3:1: syntax error") as failed:
         migrate(empty, NOW)
     assert failed.value.exit_code is ExitCode.FAILED
     assert "half" not in tables(empty)

@@ -1,0 +1,3 @@
+UPDATE schema_migrations
+SET name = %(name)s, checksum = %(checksum)s, content = %(content)s
+WHERE version = %(version)s
