@@ -28,6 +28,7 @@ class Settings:
     """
 
     database_url: str = _setting("", "`postgresql://…`, or `embedded:DIR` for a private server")
+    scratch_database_url: str = _setting("", "server for scratch databases, if not DATABASE_URL's")
     broker_url: str = _setting(
         "postgres:", "`amqp://…` or `amqps://…`, hosts with commas; or `postgres:`"
     )

@@ -1,0 +1,2 @@
+-- Forced: a session that we closed may still be ending.
+DROP DATABASE IF EXISTS {database} WITH (FORCE)
