@@ -38,8 +38,8 @@ _POLL_UNTIL_EMPTY = 0.05
 _EMPTY_ENOUGH = 2
 _RECORD_BATCH = 500
 # In multiples of the concurrency: claimed and not begun at most, and when to claim more.
-_CLAIM_TO = 4
-_CLAIM_AT = 2
+_CLAIM_TO = 8
+_CLAIM_AT = 4
 IN_DOUBT = 4
 """In multiples of the concurrency, posted and not recorded at most: what a kill leaves in doubt."""
 _FIRST_PAUSE = 0.5
