@@ -1,11 +1,14 @@
 """The command migrate."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from birthday_cli.cli import options, output
 from birthday_cli.cli.options import AsJson, DryRun
+
+if TYPE_CHECKING:
+    from birthday_cli.pipeline.migrate import Plan
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +27,12 @@ def migrate(
         str | None,
         typer.Option(metavar="VERSION", help="Stop after this migration; make no partitions."),
     ] = None,
+    plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan", help="Print the exact SQL and each statement's locks; change nothing."
+        ),
+    ] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -31,11 +40,16 @@ def migrate(
 
     Example: bdaysched migrate --wait 30s
     """
-    from birthday_cli.pipeline.migrate import migrate
+    from birthday_cli.pipeline import migrate
 
     settings = options.settings()
     now = options.clock(settings).now()
-    done = migrate(settings, now, options.seconds("--wait", wait), dry_run, to)
+    patience = options.seconds("--wait", wait)
+    if plan:
+        planned = migrate.plan(settings, now, patience, to)
+        output.print_json(planned) if as_json else _print_plan(planned)
+        return
+    done = migrate.migrate(settings, now, patience, dry_run, to)
     if as_json:
         output.print_json(done)
         return
@@ -52,3 +66,26 @@ def migrate(
         output.tell("nothing to do: the schema is up to date")
     elif not dry_run:
         output.tell("next: `bdaysched users import FILE`, or `bdaysched seed` for sample users")
+
+
+def _print_plan(plan: "Plan") -> None:
+    """Print it as SQL; what is not a statement is a comment."""
+    for migration in plan.migrations:
+        kind = "one transaction" if migration.transactional else "not a transaction"
+        print(f"-- {migration.file}: {kind}\n")
+        for statement in migration.statements:
+            print(f"-- line {statement.line}")
+            for lock in statement.locks:
+                print(f"-- locks {lock.relation} in {lock.mode} mode: blocks {lock.blocks}")
+            if not statement.locks:
+                print("-- locks nothing more that was there before")
+            if statement.waits_for_transactions:
+                print("-- waits for transactions that are open when it begins")
+            print(f"{statement.sql};\n")
+        for check in migration.checks:
+            print(f"-- verifies\n{check};\n")
+    if plan.partitions:
+        first, last = min(plan.partitions), max(plan.partitions)
+        print(f"-- then makes {len(plan.partitions)} partitions, {first} to {last}")
+    if not plan.migrations and not plan.partitions:
+        output.tell("nothing to do: the schema is up to date")

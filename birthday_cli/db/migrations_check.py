@@ -11,7 +11,7 @@ from birthday_cli.db import migrations_record as record
 from birthday_cli.db.connect import Connection
 from birthday_cli.db.migrations import Migration, available
 from birthday_cli.db.migrations_record import Applied, Event
-from birthday_cli.errors import NotUpToDate, UsageError
+from birthday_cli.errors import BdayschedError, NotUpToDate, UsageError
 
 _LONGEST_DIFFERENCE = 100
 
@@ -118,6 +118,29 @@ def pending(connection: Connection, to: str | None = None) -> list[Migration]:
         and standing.state is State.PENDING
         and (not to or standing.version <= to)
     ]
+
+
+def had(connection: Connection) -> list[Migration]:
+    """Return the migrations that the database has had, as they were recorded, as they came.
+
+    Raises BdayschedError when one of them was not kept by an early version of the program.
+    """
+    carried = {migration.version: migration for migration in available()}
+    done = sorted(
+        record.applied(connection).values(), key=lambda one: (one.applied_at, one.version)
+    )
+    return [_as_recorded(applied, carried.get(applied.version)) for applied in done]
+
+
+def _as_recorded(applied: Applied, carried: Migration | None) -> Migration:
+    if applied.content is not None:
+        return Migration(applied.version, applied.name, applied.content)
+    if carried and carried.checksum == applied.checksum:
+        return carried
+    raise BdayschedError(
+        f"what {applied.file} said when it was applied was not kept by the version of then, so"
+        " that its schema cannot be made again: put the file back"
+    )
 
 
 def _refusal(wrong: list[Standing], found: list[Standing]) -> NotUpToDate:
