@@ -19,6 +19,7 @@ from birthday_cli.cli import (
     queue,
     reset,
     schema,
+    schema_check,
     schema_lint,
     work,
 )
@@ -36,6 +37,7 @@ app = typer.Typer(
 for room in (
     migrate,
     schema,
+    schema_check,
     schema_lint,
     reset,
     people,

@@ -39,6 +39,12 @@ COMMANDS = [
     ["queue", "dead"],
     ["queue", "replay"],
     ["queue", "rebuild"],
+    ["schema"],
+    ["schema", "status"],
+    ["schema", "repair"],
+    ["schema", "check"],
+    ["schema", "dump"],
+    ["schema", "baseline"],
 ]
 HEAVY = {
     *("psycopg", "psycopg_pool", "pika", "pycurl", "aiohttp", "aiosmtplib", "redis"),
@@ -68,7 +74,7 @@ def test_help_loads_no_driver(command: list[str]) -> None:
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_has_an_example_of_each_command(command: list[str]) -> None:
     done = subprocess.run([PROGRAM, *command, "-h"], capture_output=True, text=True, check=True)
-    if command not in (["users"], ["queue"]):
+    if command not in (["users"], ["queue"], ["schema"]):
         assert f"Example: bdaysched {' '.join(command)}" in done.stdout
 
 
