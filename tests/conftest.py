@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.servers.embedded",
     "tests.servers.certificates",
     "tests.servers.postgres",
+    "tests.servers.pgbouncer",
     "tests.servers.rabbitmq",
     "tests.servers.redis",
     "tests.servers.receiver",

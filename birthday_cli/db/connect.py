@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from birthday_cli.config import Settings
-from birthday_cli.db import tls
+from birthday_cli.db import pooler, tls
 from birthday_cli.errors import (
     BdayschedError,
     DatabaseUnreachable,
@@ -249,7 +249,11 @@ def explain(problem: Exception, conninfo: str) -> BdayschedError:
         return Locked("a table is locked by another session: see `bdaysched monitor connections`")
     if isinstance(problem, errors.CheckViolation) and "no partition of relation" in text:
         return MissingPartition(f"{text}: run `bdaysched create-partitions 12`")
-    if isinstance(problem, psycopg.OperationalError) and (error := tls.explain(text, conninfo)):
+    if isinstance(problem, errors.InsufficientPrivilege):
+        return BdayschedError(f"the database refused: {text}: connect as a role that may do it")
+    if isinstance(problem, psycopg.OperationalError) and (
+        error := pooler.explain(text) or tls.explain(text, conninfo)
+    ):
         return error
     if isinstance(problem, psycopg.OperationalError | psycopg.InterfaceError):
         return DatabaseUnreachable(
