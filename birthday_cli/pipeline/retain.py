@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from birthday_cli.config import Settings
-from birthday_cli.db import partitions
+from birthday_cli.db import partitions, roles
 from birthday_cli.db.connect import Connection, connect
 from birthday_cli.db.locks import Lock, advisory_lock
 from birthday_cli.db.partitions import GUARD, MESSAGES
@@ -37,7 +37,7 @@ def create_locked(
     """Make what `create` makes, over a connection that holds Lock.SCHEMA.
 
     `months_back` reaches into the past, for sample data. Also gives the guard's triggers to a
-    partition that somebody made by hand.
+    partition that somebody made by hand, and the program's roles their rights.
     """
     wanted = _wanted(now, months, months_back)
     created = []
@@ -46,6 +46,7 @@ def create_locked(
         created.append(month.partition_of(table))
     for partition in partitions.existing(connection, MESSAGES):
         partitions.guard_triggers(connection, partition.name)
+    roles.grant(connection)
     return created
 
 
