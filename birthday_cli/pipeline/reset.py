@@ -1,0 +1,159 @@
+"""Start over in a development database: drop everything of ours, and migrate again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any, LiteralString, TypeAlias, cast
+
+from psycopg import errors, sql
+
+from birthday_cli.config import Settings
+from birthday_cli.db import catalog, development, migrations
+from birthday_cli.db import migrations_record as record
+from birthday_cli.db.connect import Connection, connect, connect_to, database
+from birthday_cli.db.locks import Lock, advisory_lock, with_short_locks
+from birthday_cli.db.migrations import Migration
+from birthday_cli.db.migrations_apply import apply
+from birthday_cli.db.pooler import require_session
+from birthday_cli.db.queries import compose, query
+from birthday_cli.db.scratch import scratch
+from birthday_cli.domain.schema import Key, Kind, Schema
+from birthday_cli.errors import BdayschedError
+from birthday_cli.pipeline import schema_build
+from birthday_cli.pipeline.migrate import Migrated, migrate
+
+_LOCK_WAIT = 60.0
+_DROPS = {
+    Kind.DOMAIN: "DOMAIN",
+    Kind.TABLE: "TABLE",
+    Kind.VIEW: "VIEW",
+    Kind.FUNCTION: "ROUTINE",
+}
+
+Drop: TypeAlias = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Ours:
+    """What is in the database, by its name: of us, and of others."""
+
+    database: str
+    ours: list[str]
+    others: list[str]
+
+
+@dataclass(frozen=True)
+class Reset:
+    """What was dropped, what was left because it is not ours, and what was made."""
+
+    dropped: list[str]
+    left: list[str]
+    made: Migrated
+
+
+def find_mark(settings: Settings) -> tuple[str, bool]:
+    """Return the database's name, and whether it is one for development."""
+    with connect(settings, "bdaysched reset") as connection:
+        return connection.info.dbname, development.is_development(connection)
+
+
+def mark(settings: Settings, wanted: bool) -> None:
+    """Say that everything in the database may be lost, or take that back.
+
+    Raises BdayschedError unless the role owns the database.
+    """
+    with connect(settings, "bdaysched reset") as connection:
+        development.mark(connection, wanted)
+
+
+def look(settings: Settings) -> Ours:
+    """Return what `reset` would drop and leave; raises as it does."""
+    with database(settings) as conninfo, connect_to(conninfo, settings) as connection:
+        development.require_development(connection)
+        drops, others = _split(connection, _known(settings, conninfo, connection))
+        return Ours(connection.info.dbname, [name for _, name in drops], others)
+
+
+def reset(settings: Settings, now: datetime) -> Reset:
+    """Drop, in one transaction, what migrations or schema.sql made, then do what `migrate` does.
+
+    Ours is what these make, as scratch databases show: the files that the database has had, also of
+    another branch, the files that the program carries, and schema.sql. Raises UsageError for a
+    database that is not marked as one for development, and BdayschedError, before anything is
+    dropped, when something of others depends on what is ours.
+    """
+    with database(settings) as conninfo:
+        with connect_to(conninfo, settings, "bdaysched reset") as connection:
+            development.require_development(connection)
+            require_session(connection)
+            known = _known(settings, conninfo, connection)
+            with advisory_lock(connection, Lock.SCHEMA, wait=_LOCK_WAIT):
+                dropped, left = with_short_locks(connection, lambda: _drop(connection, known))
+        # With a lock of its own: whoever comes in between starts over, or does this.
+        return Reset(dropped, left, migrate(settings, now))
+
+
+def _known(settings: Settings, conninfo: str, connection: Connection) -> set[Key]:
+    """Return what is ours, wherever it came from."""
+    carried = {migration.checksum: migration for migration in migrations.available()}
+    had = record.applied(connection)
+    known = {
+        *schema_build.from_migrations(settings, conninfo).items,
+        *schema_build.from_file(settings, conninfo).items,
+    }
+    if any(migration.checksum not in carried for migration in had.values()):
+        applied = [
+            Migration(each.version, each.name, each.content)
+            for each in had.values()
+            if each.content
+        ]
+        known.update(_made_by(settings, conninfo, applied).items)
+    return known
+
+
+def _made_by(settings: Settings, conninfo: str, applied: list[Migration]) -> Schema:
+    with scratch(settings, conninfo) as made, connect_to(made, settings) as connection:
+        record.prepare(connection)
+        for migration in applied:
+            apply(connection, migration)
+        return catalog.read(connection)
+
+
+def _drop(connection: Connection, known: set[Key]) -> tuple[list[str], list[str]]:
+    drops, others = _split(connection, known)
+    try:
+        with connection.transaction():
+            for kind, group in groupby(drops, lambda drop: drop[0]):
+                names = sql.SQL(", ").join(_trusted(name) for _, name in group)
+                connection.execute(
+                    compose("development/drop_objects", kind=_trusted(kind), names=names)
+                )
+    except errors.DependentObjectsStillExist as problem:
+        detail = " ".join((problem.diag.message_detail or "").split())
+        raise BdayschedError(
+            f"something that is not ours needs what would be dropped ({detail}): drop it first."
+            " Nothing was done"
+        ) from problem
+    return [name for _, name in drops], others
+
+
+def _split(connection: Connection, known: set[Key]) -> tuple[list[Drop], list[str]]:
+    """Return what is ours, in the order in which it can be dropped, and the names of the rest."""
+    there = catalog.read(connection)
+    # A month that was detached keeps its foreign key, so these come first.
+    rows: list[Any] = connection.execute(query("development/list_tables_apart")).fetchall()
+    ours = there.ordered(key for key in there.items if key.kind in _DROPS and key in known)
+    drops = [("TABLE", name) for (name,) in rows]
+    for key in reversed(ours):
+        is_view = key.kind is Kind.VIEW
+        kind = str(there.items[key]["type"]) if is_view else _DROPS[key.kind]
+        drops.append((kind, key.relation))
+    wholes = [key for key in there.items if key.kind in (*_DROPS, Kind.OTHER)]
+    return drops, [str(key) for key in wholes if key not in known]
+
+
+def _trusted(text: str) -> sql.SQL:
+    # The catalog's own spelling, quoted where it has to be.
+    return sql.SQL(cast("LiteralString", cast("Any", text)))
