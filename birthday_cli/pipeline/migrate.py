@@ -16,6 +16,7 @@ from birthday_cli.db.migrations import available
 from birthday_cli.db.migrations_apply import add_time_zones, apply, check
 from birthday_cli.db.migrations_check import had, pending
 from birthday_cli.db.migrations_rehearsal import PlannedFile, rehearse
+from birthday_cli.db.partition_indexes import build_missing
 from birthday_cli.db.partitions import GUARD, MESSAGES, create_month, existing
 from birthday_cli.db.scratch import scratch
 from birthday_cli.domain import zones
@@ -58,8 +59,11 @@ def migrate(
             found = pending(connection, to)
             for migration in found:
                 check(migration)
+            # First what an interrupted run has left.
+            build_missing(connection, wait)
             for migration in found:
                 apply(connection, migration, wait)
+                build_missing(connection, wait)
             done = [migration.file for migration in found]
             if to:
                 return Migrated(done, [])
