@@ -72,3 +72,12 @@ _KEY_PASSWORD = re.compile(
 def redact(text: str) -> str:
     """Return text with the password of every URL and key=value pair in it replaced by `***`."""
     return _KEY_PASSWORD.sub(r"\g<head>***", _URL_PASSWORD.sub(r"\g<head>:***@", text))
+
+
+def described(problem: BaseException) -> str:
+    """Return what an unexpected error says, in one line that may be logged.
+
+    Of an error of the database only the message: its detail quotes the row, and a row holds names.
+    """
+    said = getattr(getattr(problem, "diag", None), "message_primary", None) or str(problem)
+    return f"{type(problem).__name__}: {' '.join(said.split())}"

@@ -24,7 +24,7 @@ from birthday_cli.cli import (
     work,
 )
 from birthday_cli.cli.output import fail, tell
-from birthday_cli.errors import BdayschedError, ExitCode, redact
+from birthday_cli.errors import BdayschedError, ExitCode, described, redact
 
 app = typer.Typer(
     name="bdaysched",
@@ -95,8 +95,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.DONE)
     except Exception as problem:
-        text = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
-        _end(problem, f"{text}. BDAYSCHED_DEBUG=1 shows where", ExitCode.FAILED)
+        text = f"{described(problem)}. BDAYSCHED_DEBUG=1 shows where"
+        _end(problem, text, ExitCode.FAILED)
 
 
 def _end(problem: Exception, text: str, code: ExitCode) -> None:

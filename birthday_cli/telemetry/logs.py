@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from typing import Any, TextIO
 
-from birthday_cli.errors import BdayschedError, UsageError, redact
+from birthday_cli.errors import BdayschedError, UsageError, described, redact
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -142,8 +142,9 @@ def _problem(record: logging.LogRecord) -> str:
 
 
 def _describe(problem: BaseException) -> str:
-    text = " ".join(str(problem).split())
-    return text if isinstance(problem, BdayschedError) else f"{type(problem).__name__}: {text}"
+    if isinstance(problem, BdayschedError):
+        return " ".join(str(problem).split())
+    return described(problem)
 
 
 def _trace(record: logging.LogRecord) -> str:

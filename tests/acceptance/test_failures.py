@@ -7,6 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -229,6 +230,20 @@ async def test_an_unexpected_error_is_one_line_and_debug_shows_where(program: Pr
     process = await program.start("status", BDAYSCHED_DEBUG="1")
     _, err = await process.communicate()
     assert b"Traceback" in err
+
+
+async def test_an_unexpected_error_quotes_nothing_of_a_row(program: Program, database: str) -> None:
+    with psycopg.connect(database) as connection:
+        add_user(connection, first_name="Euphemia")
+        connection.execute(
+            "ALTER TABLE message_logs ADD CONSTRAINT none_at_all CHECK (message_content IS NULL)"
+        )
+    now = (NOW - timedelta(hours=4)).isoformat()
+    await program.run("create-partitions", "2", BDAYSCHED_NOW=now)
+    ended = await program.run("schedule", "--plan", BDAYSCHED_NOW=now)
+    assert ended.code == 1
+    assert 'violates check constraint "none_at_all"' in ended.explanation
+    assert "Euphemia" not in ended.err + ended.out
 
 
 async def test_users_come_from_standard_input_too(program: Program) -> None:
