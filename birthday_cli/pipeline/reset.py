@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
-from typing import Any, LiteralString, TypeAlias, cast
+from typing import Any, LiteralString, NamedTuple, cast
 
 from psycopg import errors, sql
 
@@ -25,14 +24,15 @@ from birthday_cli.pipeline import schema_build
 from birthday_cli.pipeline.migrate import Migrated, migrate
 
 _LOCK_WAIT = 60.0
-_DROPS = {
-    Kind.DOMAIN: "DOMAIN",
-    Kind.TABLE: "TABLE",
-    Kind.VIEW: "VIEW",
-    Kind.FUNCTION: "ROUTINE",
-}
+_DROPS = {Kind.DOMAIN: "DOMAIN", Kind.FUNCTION: "ROUTINE"}
+_WHOLES = (*_DROPS, Kind.TABLE, Kind.VIEW, Kind.OTHER)
 
-Drop: TypeAlias = tuple[str, str]
+
+class Drop(NamedTuple):
+    """What one DROP says."""
+
+    kind: str
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ def look(settings: Settings) -> Ours:
     with database(settings) as conninfo, connect_to(conninfo, settings) as connection:
         development.require_development(connection)
         drops, others = _split(connection, _known(settings, conninfo, connection))
-        return Ours(connection.info.dbname, [name for _, name in drops], others)
+        names = [name for drop in drops for name in drop.names]
+        return Ours(connection.info.dbname, names, others)
 
 
 def reset(settings: Settings, now: datetime) -> Reset:
@@ -123,34 +124,52 @@ def _made_by(settings: Settings, conninfo: str, applied: list[Migration]) -> Sch
 
 def _drop(connection: Connection, known: set[Key]) -> tuple[list[str], list[str]]:
     drops, others = _split(connection, known)
+    waiting = drops
+    with connection.transaction():
+        # A function may need a table, and be needed by another one's trigger.
+        while waiting:
+            refused = {drop: problem for drop in waiting if (problem := _try(connection, drop))}
+            if len(refused) == len(waiting):
+                problem = next(iter(refused.values()))
+                detail = " ".join((problem.diag.message_detail or "").split())
+                raise BdayschedError(
+                    f"something that is not ours needs what would be dropped ({detail}): drop it"
+                    " first. Nothing was done"
+                ) from problem
+            waiting = list(refused)
+    return [name for drop in drops for name in drop.names], others
+
+
+def _try(connection: Connection, drop: Drop) -> errors.DependentObjectsStillExist | None:
+    names = sql.SQL(", ").join(_trusted(name) for name in drop.names)
+    statement = compose("development/drop_objects", kind=_trusted(drop.kind), names=names)
     try:
         with connection.transaction():
-            for kind, group in groupby(drops, lambda drop: drop[0]):
-                names = sql.SQL(", ").join(_trusted(name) for _, name in group)
-                connection.execute(
-                    compose("development/drop_objects", kind=_trusted(kind), names=names)
-                )
+            connection.execute(statement)
     except errors.DependentObjectsStillExist as problem:
-        detail = " ".join((problem.diag.message_detail or "").split())
-        raise BdayschedError(
-            f"something that is not ours needs what would be dropped ({detail}): drop it first."
-            " Nothing was done"
-        ) from problem
-    return [name for _, name in drops], others
+        return problem
+    return None
 
 
 def _split(connection: Connection, known: set[Key]) -> tuple[list[Drop], list[str]]:
-    """Return what is ours, in the order in which it can be dropped, and the names of the rest."""
+    """Return what is ours, and the names of the rest."""
     there = catalog.read(connection)
-    # A month that was detached keeps its foreign key, so these come first.
     rows: list[Any] = connection.execute(query("development/list_tables_apart")).fetchall()
-    ours = there.ordered(key for key in there.items if key.kind in _DROPS and key in known)
-    drops = [("TABLE", name) for (name,) in rows]
-    for key in reversed(ours):
-        is_view = key.kind is Kind.VIEW
-        kind = str(there.items[key]["type"]) if is_view else _DROPS[key.kind]
-        drops.append((kind, key.relation))
-    wholes = [key for key in there.items if key.kind in (*_DROPS, Kind.OTHER)]
+    tables = [name for (name,) in rows]
+    drops = []
+    for key, facts in there.items.items():
+        if key not in known:
+            continue
+        if key.kind is Kind.TABLE:
+            tables.append(key.relation)
+        elif key.kind is Kind.VIEW:
+            drops.append(Drop(str(facts["type"]), (key.relation,)))
+        elif key.kind in _DROPS:
+            drops.append(Drop(_DROPS[key.kind], (key.relation,)))
+    if tables:
+        # All at once, since their foreign keys may cross; first, since what refuses them says most.
+        drops.insert(0, Drop("TABLE", tuple(tables)))
+    wholes = [key for key in there.items if key.kind in _WHOLES]
     return drops, [str(key) for key in wholes if key not in known]
 
 
