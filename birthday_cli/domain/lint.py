@@ -19,19 +19,21 @@ PARTITION_OF = "partition-of"
 BARE_BOUND = "bound-without-time-zone"
 IN_TRANSACTION = "concurrently-in-transaction"
 
+_ON_ONLY = (
+    "CREATE INDEX … ON ONLY the table: `migrate` then builds it in each partition, CONCURRENTLY,"
+    " and attaches it"
+)
 # PostgreSQL: CREATE INDEX, "Building Indexes Concurrently"; Table Partitioning, "Limitations" and
 # "Partition Maintenance".
 _REASONS = {
     INDEX_CONCURRENTLY: (
         "PostgreSQL builds no index of a partitioned table CONCURRENTLY",
-        "CREATE INDEX … ON ONLY the table, CREATE INDEX CONCURRENTLY on each partition, and ALTER"
-        " INDEX … ATTACH PARTITION each of them: `bdaysched generate` writes that",
+        _ON_ONLY,
     ),
     INDEX_AT_ONCE: (
         "building it on all partitions in one transaction keeps every writer out until the last"
         " one is done",
-        "CREATE INDEX … ON ONLY the table, CREATE INDEX CONCURRENTLY on each partition, and ALTER"
-        " INDEX … ATTACH PARTITION each of them: `bdaysched generate` writes that",
+        _ON_ONLY,
     ),
     UNIQUE_WITHOUT_KEY: (
         "PostgreSQL promises nothing across partitions, so that it must hold the partition key",

@@ -18,6 +18,7 @@ from birthday_cli.db.migrations_check import had, pending
 from birthday_cli.db.migrations_rehearsal import PlannedFile, rehearse
 from birthday_cli.db.partition_indexes import build_missing
 from birthday_cli.db.partitions import GUARD, MESSAGES, create_month, existing
+from birthday_cli.db.pooler import require_session
 from birthday_cli.db.scratch import scratch
 from birthday_cli.domain import zones
 from birthday_cli.errors import DatabaseUnreachable
@@ -47,13 +48,14 @@ def migrate(
     Waits up to `wait` seconds for a server that is not up yet, and for at least that long for
     another `migrate` that is under way and for tables that others hold. With `to`, stops after the
     migration of that version, and makes no partitions. Raises NotUpToDate when an applied file was
-    edited or is missing, UsageError for a version that there is not, Locked when the other run does
-    not end, and whatever connecting raises.
+    edited or is missing, UsageError for a version that there is not and for a pooler that shares
+    sessions, Locked when the other run does not end, and whatever connecting raises.
     """
     with _patiently(settings, wait) as (_, connection):
         if dry_run:
             waiting = [migration.file for migration in pending(connection, to)]
             return Migrated(waiting, [] if to else retain.missing(connection, now, MONTHS_AHEAD))
+        require_session(connection)
         with advisory_lock(connection, Lock.SCHEMA, wait=max(wait, _LOCK_WAIT)):
             record.prepare(connection, available())
             found = pending(connection, to)

@@ -10,6 +10,7 @@ from birthday_cli.db import partitions, roles
 from birthday_cli.db.connect import Connection, connect
 from birthday_cli.db.locks import Lock, advisory_lock
 from birthday_cli.db.partitions import GUARD, MESSAGES
+from birthday_cli.db.pooler import require_session
 from birthday_cli.domain.months import Month
 from birthday_cli.domain.states import FINAL
 from birthday_cli.errors import BdayschedError
@@ -27,6 +28,7 @@ def create(settings: Settings, now: datetime, months: int, dry_run: bool = False
         partitions.require_table(connection)
         if dry_run:
             return missing(connection, now, months)
+        require_session(connection)
         with advisory_lock(connection, Lock.SCHEMA, wait=_LOCK_WAIT):
             return create_locked(connection, now, months)
 
@@ -106,6 +108,7 @@ def drop(settings: Settings, now: datetime, months: int, force: bool = False) ->
     """
     with connect(settings, "bdaysched drop-partitions") as connection:
         partitions.require_table(connection)
+        require_session(connection)
         with advisory_lock(connection, Lock.SCHEMA, wait=_LOCK_WAIT):
             doomed = [
                 (partition, Expired(partition.name, rows))

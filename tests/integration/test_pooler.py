@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -11,6 +12,7 @@ from birthday_cli.db import pooler
 from birthday_cli.db.connect import Connection, connect
 from birthday_cli.db.pooler import require_session
 from birthday_cli.errors import ExitCode, UsageError
+from birthday_cli.pipeline.migrate import migrate
 from tests.servers.pgbouncer import StartPgBouncer
 
 # What most pools are told, since most clients start with settings of their own.
@@ -59,6 +61,18 @@ def test_a_pool_in_transaction_mode_is_noticed(
     assert failed.value.exit_code is ExitCode.USAGE
     assert "give the URL of PostgreSQL itself in DATABASE_URL" in str(failed.value)
     assert locks(connection) == []
+
+
+def test_migrate_through_a_pool_in_transaction_mode_does_nothing(
+    pgbouncer: StartPgBouncer, empty_database: str
+) -> None:
+    url = pgbouncer(pool_mode="transaction", ignore_startup_parameters=LENIENT)
+    pooled = url.rpartition("/")[0] + "/" + empty_database.rpartition("/")[2]
+    with pytest.raises(UsageError, match="give the URL of PostgreSQL itself"):
+        migrate(Settings(database_url=pooled), datetime.now(UTC))
+    with psycopg.connect(empty_database) as direct:
+        tables = direct.execute("SELECT * FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    assert tables == []
 
 
 def test_a_pool_in_statement_mode_is_noticed(pgbouncer: StartPgBouncer) -> None:
