@@ -45,6 +45,8 @@ COMMANDS = [
     ["schema", "check"],
     ["schema", "dump"],
     ["schema", "baseline"],
+    ["schema", "lint"],
+    ["reset"],
 ]
 HEAVY = {
     *("psycopg", "psycopg_pool", "pika", "pycurl", "aiohttp", "aiosmtplib", "redis"),
