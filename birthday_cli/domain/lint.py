@@ -115,8 +115,8 @@ def _look_at(
 ) -> Iterator[tuple[str, int]]:
     """Yield rules, with how far into the statement they were broken."""
     tokens = statement.tokens
-    if statement.begins("CREATE") and "INDEX" in _upper(tokens[1:3]):
-        yield from _look_at_index(tokens, tables, new)
+    if indexed := indexed_table(statement):
+        yield from _look_at_index(tokens, indexed, tables, new)
     elif name := _created_table(tokens):
         if parent := _after(tokens, "PARTITION", "OF"):
             yield PARTITION_OF, 0
@@ -138,14 +138,22 @@ def _is_concurrent(statement: Statement) -> bool:
     return not statement.begins("REFRESH") and bool(_after(statement.tokens, "CONCURRENTLY"))
 
 
-def _look_at_index(
-    tokens: Sequence[str], tables: Mapping[str, Partitioned], new: Collection[str]
-) -> Iterator[tuple[str, int]]:
+def indexed_table(statement: Statement) -> str:
+    """Return the name of the table that a statement makes an index of; nothing if it makes none."""
+    tokens = statement.tokens
+    if not statement.begins("CREATE") or "INDEX" not in _upper(tokens[1:3]):
+        return ""
     at = _after(tokens, "ON")
-    only = _upper(tokens[at : at + 1]) == ("ONLY",)
-    name = _name(tokens, at + only)
+    return _name(tokens, at + (_upper(tokens[at : at + 1]) == ("ONLY",)))
+
+
+def _look_at_index(
+    tokens: Sequence[str], name: str, tables: Mapping[str, Partitioned], new: Collection[str]
+) -> Iterator[tuple[str, int]]:
     if name not in tables:
         return
+    at = _after(tokens, "ON")
+    only = _upper(tokens[at : at + 1]) == ("ONLY",)
     if "CONCURRENTLY" in _upper(tokens[2:4]):
         yield INDEX_CONCURRENTLY, 0
     elif not only and name not in new:

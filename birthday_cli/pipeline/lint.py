@@ -21,11 +21,10 @@ from birthday_cli.errors import BdayschedError, UsageError
 
 # The oldest version that the program supports.
 _POSTGRESQL = "15.0"
-# Ours says what to do here; squawk asks for CONCURRENTLY where PostgreSQL has none.
-_BETTER_KNOWN = {
-    "require-concurrent-index-creation": rules.INDEX_AT_ONCE,
-    "ban-concurrent-index-creation-in-transaction": rules.IN_TRANSACTION,
-}
+# Squawk asks for it also where PostgreSQL has none, of partitioned tables; ours says what to do.
+_ASKS_CONCURRENTLY = "require-concurrent-index-creation"
+# Ours finds it in a file of one statement, too.
+_BANS_CONCURRENTLY = "ban-concurrent-index-creation-in-transaction"
 # In a file, above the statement.
 _ALLOW = re.compile(r"^[ \t]*-- lint: allow (?P<rule>\S+?)(?P<reason>: *\S.*)?$", re.MULTILINE)
 
@@ -81,11 +80,15 @@ def lint(paths: Sequence[Path] = ()) -> Linted:
             findings.append(Finding(file.name, *at, "malformed", file.script.why, mend))
             continue
         ours = list(rules.look(file.name, file.text, file.script, tables))
-        known = {(finding.line, finding.rule) for finding in ours}
+        off = {*configuration["off"], _BANS_CONCURRENTLY}
         theirs = [
             finding
-            for finding in _ask_squawk(program, file, file.script, configuration["off"])
-            if (finding.line, _BETTER_KNOWN.get(finding.rule)) not in known
+            for finding in _ask_squawk(program, file, file.script, off)
+            if not (
+                finding.rule == _ASKS_CONCURRENTLY
+                and (statement := file.statement_at(finding.line, finding.column))
+                and rules.indexed_table(statement) in tables
+            )
         ]
         allowed = _allowed(file) | _allowed_once_applied(file, configuration["applied"])
         findings += _without(file, sorted(ours + theirs), allowed)

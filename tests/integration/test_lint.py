@@ -54,6 +54,18 @@ def test_what_is_better_known_is_not_said_twice() -> None:
     assert rules("CREATE INDEX i ON message_logs (id);") == ["partitioned-index-at-once"]
 
 
+def test_what_is_done_in_safe_steps_is_found_so() -> None:
+    for text in (
+        "CREATE INDEX i ON ONLY message_logs (id);",
+        "ALTER TABLE users ADD CONSTRAINT c CHECK (email <> '') NOT VALID;",
+        "ALTER TABLE users VALIDATE CONSTRAINT c;",
+        "ALTER TABLE users ADD CONSTRAINT u UNIQUE USING INDEX i;",
+        "-- bdaysched: no-transaction\nDROP INDEX CONCURRENTLY i;",
+        "ALTER TABLE users ADD COLUMN nickname text;",
+    ):
+        assert rules(text) == [], text
+
+
 def test_concurrently_is_right_only_in_a_file_that_is_no_transaction() -> None:
     index = "CREATE INDEX CONCURRENTLY i ON users (email);\n"
     assert rules(index) == ["concurrently-in-transaction"]
