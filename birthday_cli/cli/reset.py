@@ -1,13 +1,16 @@
 """The command reset, and what says which databases it may be used on."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from birthday_cli.cli import options, output
 from birthday_cli.cli.options import AsJson, DryRun, Yes
 from birthday_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from birthday_cli.pipeline.reset import Ours
 
 
 def register(app: typer.Typer) -> None:
@@ -39,19 +42,17 @@ def reset(
     from birthday_cli.pipeline import reset
 
     settings = options.settings()
-    found = reset.look(settings)
-    for name in found.others:
-        output.tell(f"not ours, and left: {name}")
     if dry_run:
-        for name in found.ours:
-            output.tell(f"would drop {name}")
-        output.tell(f"would migrate {found.database} again")
-        if as_json:
-            output.print_json({"dry_run": True, "dropped": found.ours, "left": found.others})
+        _show(reset.look(settings), as_json)
         return
-    many = f"{len(found.ours)} tables and other objects"
-    options.confirm(f"This drops {many} of {found.database} with all rows for good. Go on?", yes)
-    done = reset.reset(settings, options.clock(settings).now())
+
+    def agree(found: "Ours") -> None:
+        _tell_of_others(found)
+        many = f"{len(found.ours)} tables and other objects"
+        question = f"This drops {many} of {found.database} with all rows for good. Go on?"
+        options.confirm(question, yes)
+
+    done = reset.reset(settings, options.clock(settings).now(), agree)
     if as_json:
         output.print_json({"dry_run": False, **asdict(done)})
         return
@@ -60,6 +61,20 @@ def reset(
         f" {len(done.made.migrations)} migrations, made {len(done.made.partitions)} partitions"
     )
     output.tell("next: `bdaysched seed` for sample users")
+
+
+def _show(found: "Ours", as_json: bool) -> None:
+    _tell_of_others(found)
+    for name in found.ours:
+        output.tell(f"would drop {name}")
+    output.tell(f"would migrate {found.database} again")
+    if as_json:
+        output.print_json({"dry_run": True, "dropped": found.ours, "left": found.others})
+
+
+def _tell_of_others(found: "Ours") -> None:
+    for name in found.others:
+        output.tell(f"not ours, and left: {name}")
 
 
 def _mark(wanted: bool, yes: bool, dry_run: bool, as_json: bool) -> None:

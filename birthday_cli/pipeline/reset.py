@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple, cast
@@ -72,14 +73,15 @@ def look(settings: Settings) -> Ours:
     """Return what `reset` would drop and leave; raises as it does."""
     with database(settings) as conninfo, connect_to(conninfo, settings) as connection:
         development.require_development(connection)
-        drops, others = _split(connection, _known(settings, conninfo, connection))
-        names = [name for drop in drops for name in drop.names]
-        return Ours(connection.info.dbname, names, others)
+        return _find(connection, _known(settings, conninfo, connection))
 
 
-def reset(settings: Settings, now: datetime) -> Reset:
+def reset(
+    settings: Settings, now: datetime, agree: Callable[[Ours], None] = lambda _: None
+) -> Reset:
     """Drop, in one transaction, what migrations or schema.sql made, then do what `migrate` does.
 
+    `agree` is given what was found before anything is dropped, and raises what is to be raised.
     Ours is what these make, as scratch databases show: the files that the database has had, also of
     another branch, the files that the program carries, and schema.sql. Raises UsageError for a
     database that is not marked as one for development, and BdayschedError, before anything is
@@ -90,6 +92,7 @@ def reset(settings: Settings, now: datetime) -> Reset:
             development.require_development(connection)
             require_session(connection)
             known = _known(settings, conninfo, connection)
+            agree(_find(connection, known))
             with advisory_lock(connection, Lock.SCHEMA, wait=_LOCK_WAIT):
                 dropped, left = with_short_locks(connection, lambda: _drop(connection, known))
         # With a lock of its own: whoever comes in between starts over, or does this.
@@ -120,6 +123,12 @@ def _made_by(settings: Settings, conninfo: str, applied: list[Migration]) -> Sch
         for migration in applied:
             apply(connection, migration)
         return catalog.read(connection)
+
+
+def _find(connection: Connection, known: set[Key]) -> Ours:
+    drops, others = _split(connection, known)
+    names = [name for drop in drops for name in drop.names]
+    return Ours(connection.info.dbname, names, others)
 
 
 def _drop(connection: Connection, known: set[Key]) -> tuple[list[str], list[str]]:
