@@ -140,7 +140,7 @@ class PostgresBroker:
         self, statement: str, **parameters: object
     ) -> psycopg.AsyncCursor[tuple[object, ...]]:
         with explained(self._conninfo):
-            return await self._connection.execute(query(statement), parameters)
+            return await self._connection.execute(query(statement), parameters, prepare=True)
 
 
 @asynccontextmanager

@@ -1,7 +1,10 @@
 -- Ends the leases of rows that are still queued, so that any consumer may have them.
-UPDATE message_logs
+UPDATE message_logs AS message
 SET lease_expires_at = NULL
-WHERE id = ANY (%(ids)s)
-  AND scheduled_send_time = ANY (%(times)s)
-  AND lease_expires_at = ANY (%(leases)s)
-  AND (status = 'QUEUED') IS TRUE
+FROM unnest(%(ids)b::uuid[], %(times)b::timestamptz[], %(leases)b::timestamptz[])
+    AS held (id, scheduled_send_time, lease_expires_at)
+WHERE message.id = held.id
+  AND message.scheduled_send_time = held.scheduled_send_time
+  AND message.scheduled_send_time = ANY (%(times)b)
+  AND message.lease_expires_at = held.lease_expires_at
+  AND (message.status = 'QUEUED') IS TRUE

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from birthday_cli.db.queries import query
 from birthday_cli.pipeline.plan import plan
 from tests.facts import NOW, RULES
 
@@ -148,3 +149,33 @@ def test_one_changed_user_is_looked_up_with_their_messages(
             for node in reads(nodes, f"message_logs_{NOW:%Y_%m}"):
                 assert node["Node Type"] in ("Index Scan", "Bitmap Heap Scan")
                 assert "user_id" in conditions(list(_nodes(node)))
+
+
+@pytest.mark.parametrize("analyzed", [True, False], ids=["analyzed", "without statistics"])
+def test_the_queue_of_rows_is_reached_by_status_and_by_key(
+    explaining: Explaining, analyzed: bool
+) -> None:
+    """A join once read every message for each batch that was leased."""
+    fill(explaining, ENOUGH, crowd=4)
+    plan_hours(explaining, 48)
+    waiting: Any = explaining.execute(
+        "UPDATE message_logs SET status = CASE WHEN random() < 0.5 THEN 'QUEUED' ELSE 'SENT' END"
+        " RETURNING id, scheduled_send_time, lease_expires_at"
+    ).fetchmany(100)
+    if analyzed:
+        explaining.execute("ANALYZE")
+    explaining.execute(query("queue/set_session"))
+    explaining.execute(query("queue/lease_next"), {"limit": 256, "lease": timedelta(seconds=60)})
+    ids, times, leases = (list(column) for column in zip(*waiting, strict=True))
+    held: dict[str, Any] = {"ids": ids, "times": times, "leases": leases, "reason": "none"}
+    for statement in ("queue/take_out", "queue/put_back", "queue/fail"):
+        explaining.execute(query(statement), held)
+    month = f"message_logs_{NOW:%Y_%m}"
+    (lease,) = explaining.of("FOR UPDATE SKIP LOCKED")
+    assert any(node["Index Cond"].startswith("(status =") for node in reads(lease, month))
+    for nodes in (lease, *explaining.of("AS held")):
+        assert not any(
+            node["Node Type"] in ("Hash Join", "Merge Join", "Seq Scan") for node in nodes
+        )
+        by_key = [node for node in reads(nodes, month) if "id =" in node.get("Index Cond", "")]
+        assert [node["Node Type"] for node in by_key] == ["Index Scan"]
