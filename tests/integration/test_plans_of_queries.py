@@ -163,7 +163,7 @@ def test_the_queue_of_rows_is_reached_by_status_and_by_key(
         " RETURNING id, scheduled_send_time, lease_expires_at"
     ).fetchmany(100)
     if analyzed:
-        explaining.execute("ANALYZE")
+        explaining.execute("VACUUM FULL ANALYZE message_logs")
     explaining.execute(query("queue/set_session"))
     explaining.execute(query("queue/lease_next"), {"limit": 256, "lease": timedelta(seconds=60)})
     ids, times, leases = (list(column) for column in zip(*waiting, strict=True))
