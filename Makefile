@@ -12,7 +12,7 @@ demo: .venv/.demo ## the whole job on a private PostgreSQL: plan, deliver, repor
 	@.venv/bin/bdaysched demo
 
 test: servers lint ## lint, types and all tests, on servers that the suite starts and stops
-	@.venv/bin/pytest
+	@.venv/bin/pytest -n 3
 
 drill: servers .venv/.test ## forty minutes of kills, cuts and silences; every message judged
 	@.venv/bin/pytest tests/drill/judge_drills.py

@@ -6,11 +6,13 @@ import difflib
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from birthday_cli.db import migrations_record as record
 from birthday_cli.db.connect import Connection
 from birthday_cli.db.migrations import Migration, available
 from birthday_cli.db.migrations_record import Applied, Event
+from birthday_cli.db.queries import query
 from birthday_cli.errors import BdayschedError, NotUpToDate, UsageError
 
 _LONGEST_DIFFERENCE = 100
@@ -102,10 +104,12 @@ def pending(connection: Connection, to: str | None = None) -> list[Migration]:
     """Return the migrations still to be applied, in order, up to version `to`.
 
     Raises NotUpToDate, naming the file and with the difference as its detail, when an applied one
-    was edited or has gone, or when one that was never applied comes before one that was; and
-    UsageError for a version that there is not.
+    was edited or has gone, or when one that was never applied comes before one that was, and when
+    the tables are there without a record; and UsageError for a version that there is not.
     """
     found = standings(connection)
+    if not any(standing.applied for standing in found):
+        _require_room(connection)
     wrong = [standing for standing in found if standing.state in WRONG]
     if wrong:
         raise _refusal(wrong, found)
@@ -118,6 +122,16 @@ def pending(connection: Connection, to: str | None = None) -> list[Migration]:
         and standing.state is State.PENDING
         and (not to or standing.version <= to)
     ]
+
+
+def _require_room(connection: Connection) -> None:
+    rows: list[Any] = connection.execute(query("schema/list_our_tables")).fetchall()
+    if rows:
+        tables = " and ".join(name for (name,) in rows)
+        raise NotUpToDate(
+            f"this database has {tables} and no record of migrations, so another program made it:"
+            " check DATABASE_URL, or adopt it with `bdaysched schema baseline`"
+        )
 
 
 def had(connection: Connection) -> list[Migration]:

@@ -42,6 +42,7 @@ _SETS_STRINGS = re.compile(
 )
 _ALMOST_VERIFY = re.compile(r"--\s*verify\s*:?\s*", re.IGNORECASE)
 _DIRECTIVE = re.compile(r"--\s*bdaysched\s*:", re.IGNORECASE)
+_CLIENT = re.compile(r" (FROM STDIN|TO STDOUT)\b")
 # A file is one transaction, which is not the file's to end. Savepoints are its own affair.
 _ENDS_TRANSACTION = re.compile(
     r"(BEGIN|START TRANSACTION|COMMIT|END|ROLLBACK|ABORT|PREPARE TRANSACTION)\b"
@@ -141,6 +142,9 @@ def parse(text: str) -> Script:
         words = " ".join(token.upper() for token in statement.tokens[:4]) + " "
         if found := _ENDS_TRANSACTION.match(words):
             why = f"{found[1]} has no place in a migration: a file is one transaction by itself"
+            raise Malformed(text, statement.offset, why)
+        if statement.begins("COPY") and _CLIENT.search(" ".join(statement.tokens).upper()):
+            why = "COPY from or to the client has no place in a migration: write INSERT"
             raise Malformed(text, statement.offset, why)
     return Script(tuple(statements), tuple(checks), transactional)
 

@@ -14,6 +14,8 @@ from tests.acceptance.conftest import PROGRAM
 COMMANDS = [
     ["demo"],
     ["migrate"],
+    ["generate"],
+    ["push"],
     ["seed"],
     ["users"],
     ["users", "add"],

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
 
 import psycopg
 import pytest
 
 from birthday_cli.config import Settings
+from birthday_cli.db import queries
 from birthday_cli.pipeline import deliver, retain
 from tests.servers.receiver import Receiver
 from tests.told import MARCH
@@ -57,3 +60,28 @@ def brokers(monkeypatch: pytest.MonkeyPatch) -> Brokers:
 @pytest.fixture
 def worker_settings(settings: Settings, receiver: Receiver) -> Settings:
     return replace(settings, delivery_url=receiver.url, worker_concurrency=8)
+
+
+@pytest.fixture
+def sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of sql/ that a test may change."""
+    copy = tmp_path / "sql"
+    shutil.copytree(queries.directory(), copy)
+    monkeypatch.setattr(queries, "directory", lambda: copy)
+    return copy
+
+
+Edit: TypeAlias = Callable[[str, str], None]
+
+
+@pytest.fixture
+def edit(sql: Path) -> Edit:
+    """Put new in the place of old in sql/schema.sql; or at its end, if old is empty."""
+
+    def change(old: str, new: str) -> None:
+        path = sql / "schema.sql"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1) if old else text + new)
+
+    return change

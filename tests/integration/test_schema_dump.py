@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from birthday_cli.config import Settings
-from birthday_cli.db import catalog, queries
+from birthday_cli.db import catalog
 from birthday_cli.db.connect import connect_to
 from birthday_cli.domain.schema_diff import differences
 from birthday_cli.errors import BdayschedError
@@ -21,15 +20,6 @@ from tests.servers.postgres import PostgresServer
 @pytest.fixture
 def server(postgres_server: PostgresServer) -> Settings:
     return Settings(database_url=postgres_server.url())
-
-
-@pytest.fixture
-def sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of sql/ that a test may change."""
-    copy = tmp_path / "sql"
-    shutil.copytree(queries.directory(), copy)
-    monkeypatch.setattr(queries, "directory", lambda: copy)
-    return copy
 
 
 def test_schema_sql_is_what_the_migrations_build_on_either_server(server: Settings) -> None:

@@ -153,3 +153,10 @@ def test_a_file_cannot_end_its_own_transaction(statement: str) -> None:
 
 def test_savepoints_are_a_files_own_affair() -> None:
     assert len(parse("SAVEPOINT a; ROLLBACK TO a; ROLLBACK WORK TO SAVEPOINT a;").statements) == 3
+
+
+@pytest.mark.parametrize("rest", ["FROM stdin", "(a) FROM STDIN WITH (FORMAT csv)", "TO STDOUT"])
+def test_there_is_no_client_to_copy_from_or_to(rest: str) -> None:
+    with pytest.raises(Malformed, match="COPY from or to the client"):
+        parse(f"COPY t {rest};")
+    assert parse("COPY t FROM '/a/file';").statements

@@ -1,0 +1,22 @@
+"""Whether what migrations promised still holds: their verify parts, run again."""
+
+from __future__ import annotations
+
+from birthday_cli.db.connect import Connection
+from birthday_cli.db.migrations_apply import run_check
+from birthday_cli.db.migrations_check import had
+
+
+def failed_checks(connection: Connection) -> list[str]:
+    """Return why each query fails that verifies an applied migration, with its file and line.
+
+    They are those that were recorded, and are run in transactions that can write nothing. Raises
+    BdayschedError when what a migration said was not kept.
+    """
+    failures = []
+    for migration in had(connection):
+        for check in migration.script.checks:
+            with connection.transaction(force_rollback=True):
+                connection.execute("SET TRANSACTION READ ONLY")
+                failures.append(run_check(connection, migration, check))
+    return [failure for failure in failures if failure]
