@@ -103,13 +103,21 @@ def _to_come(migration: Migration, last: str, accepted: set[tuple[Event, str, st
 def pending(connection: Connection, to: str | None = None) -> list[Migration]:
     """Return the migrations still to be applied, in order, up to version `to`.
 
+    Raises what `unrecorded` raises, and NotUpToDate when the tables are there without a record.
+    """
+    if not record.applied(connection):
+        _require_room(connection)
+    return unrecorded(connection, to)
+
+
+def unrecorded(connection: Connection, to: str | None = None) -> list[Migration]:
+    """Return the migrations that are not recorded as applied, in order, up to version `to`.
+
     Raises NotUpToDate, naming the file and with the difference as its detail, when an applied one
-    was edited or has gone, or when one that was never applied comes before one that was, and when
-    the tables are there without a record; and UsageError for a version that there is not.
+    was edited or has gone, or when one that was never applied comes before one that was; and
+    UsageError for a version that there is not.
     """
     found = standings(connection)
-    if not any(standing.applied for standing in found):
-        _require_room(connection)
     wrong = [standing for standing in found if standing.state in WRONG]
     if wrong:
         raise _refusal(wrong, found)

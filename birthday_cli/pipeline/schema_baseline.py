@@ -7,7 +7,7 @@ from birthday_cli.db import migrations_record as record
 from birthday_cli.db.connect import connect_to, database
 from birthday_cli.db.locks import Lock, advisory_lock
 from birthday_cli.db.migrations import available
-from birthday_cli.db.migrations_check import pending
+from birthday_cli.db.migrations_check import unrecorded
 from birthday_cli.db.migrations_record import Event
 from birthday_cli.errors import NotUpToDate
 from birthday_cli.pipeline.queue import person
@@ -31,7 +31,7 @@ def baseline(
         connect_to(conninfo, settings, "bdaysched schema baseline") as connection,
         advisory_lock(connection, Lock.SCHEMA, wait=_LOCK_WAIT),
     ):
-        waiting = pending(connection, to)
+        waiting = unrecorded(connection, to)
         if not waiting:
             return []
         expected = from_migrations(settings, conninfo, waiting[-1].version)
