@@ -15,14 +15,15 @@ BEGIN
     IF to_regrole('bdaysched_program') IS NOT NULL THEN
         REVOKE ALL ON
             users, time_zones, message_logs, message_guard, planned_mornings, changed_users,
-            queue_pause, schema_migrations, schema_events
+            queue_pause, schema_migrations, schema_events, partition_events
             FROM bdaysched_program;
         GRANT SELECT, INSERT, UPDATE, DELETE ON
             users, message_logs, planned_mornings, changed_users, queue_pause
             TO bdaysched_program;
         -- The guard is filled by its triggers only; `users erase` makes its places free.
         GRANT SELECT, DELETE ON message_guard TO bdaysched_program;
-        GRANT SELECT ON time_zones, schema_migrations, schema_events TO bdaysched_program;
+        GRANT SELECT ON time_zones, schema_migrations, schema_events, partition_events
+            TO bdaysched_program;
         -- Months are reached through their table, but for those that were detached: `users erase`
         -- looks there, too.
         FOR month IN
@@ -41,7 +42,7 @@ BEGIN
     IF to_regrole('bdaysched_worker') IS NOT NULL THEN
         REVOKE ALL ON
             users, time_zones, message_logs, message_guard, planned_mornings, changed_users,
-            queue_pause, schema_migrations, schema_events
+            queue_pause, schema_migrations, schema_events, partition_events
             FROM bdaysched_worker;
         GRANT SELECT, UPDATE ON message_logs TO bdaysched_worker;
         GRANT SELECT (id, email, timezone, deleted_at) ON users TO bdaysched_worker;

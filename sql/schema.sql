@@ -132,6 +132,23 @@ COMMENT ON COLUMN message_logs.lease_expires_at IS 'SENDING: the worker''s claim
 COMMENT ON COLUMN message_logs.lease_token IS 'the claim, of many rows at once, that took this one last: only it may renew, record or hand back';
 COMMENT ON COLUMN message_logs.next_attempt_at IS 'RETRYING: not to be tried again before';
 
+CREATE TABLE partition_events (
+    id           bigint      GENERATED ALWAYS AS IDENTITY NOT NULL,
+    partition    text        NOT NULL,
+    event        text        NOT NULL,
+    happened_at  timestamptz DEFAULT now() NOT NULL,
+    done_by      text        NOT NULL,
+    forced       boolean     DEFAULT false NOT NULL,
+    rows         jsonb,
+    archive      text,
+    CONSTRAINT partition_events_pkey PRIMARY KEY (id),
+    CONSTRAINT check_partition_event CHECK (event = ANY (ARRAY['created'::text, 'detached'::text, 'archived'::text, 'dropped'::text, 'restored'::text]))
+);
+
+COMMENT ON COLUMN partition_events.archive IS 'where the manifest of its archive is';
+COMMENT ON COLUMN partition_events.forced IS 'although it held messages that were not final';
+COMMENT ON COLUMN partition_events.rows IS 'how many messages it held, by status';
+
 CREATE TABLE planned_mornings (
     message_type         text        NOT NULL,
     delivery_date        date        NOT NULL,
