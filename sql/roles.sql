@@ -15,10 +15,10 @@ BEGIN
     IF to_regrole('bdaysched_program') IS NOT NULL THEN
         REVOKE ALL ON
             users, time_zones, message_logs, message_guard, planned_mornings, changed_users,
-            queue_pause, schema_migrations, schema_events, partition_events
+            queue_pause, heartbeats, schema_migrations, schema_events, partition_events
             FROM bdaysched_program;
         GRANT SELECT, INSERT, UPDATE, DELETE ON
-            users, message_logs, planned_mornings, changed_users, queue_pause
+            users, message_logs, planned_mornings, changed_users, queue_pause, heartbeats
             TO bdaysched_program;
         -- The guard is filled by its triggers only; `users erase` makes its places free.
         GRANT SELECT, DELETE ON message_guard TO bdaysched_program;
@@ -37,16 +37,17 @@ BEGIN
         END LOOP;
     END IF;
 
-    -- `run-worker`, and nothing else: it neither adds nor deletes anything, and sees of users what it
-    -- needs for sending.
+    -- `run-worker`, and nothing else: it neither adds nor deletes anything but its heartbeat, and sees of
+    -- users what it needs for sending.
     IF to_regrole('bdaysched_worker') IS NOT NULL THEN
         REVOKE ALL ON
             users, time_zones, message_logs, message_guard, planned_mornings, changed_users,
-            queue_pause, schema_migrations, schema_events, partition_events
+            queue_pause, heartbeats, schema_migrations, schema_events, partition_events
             FROM bdaysched_worker;
         GRANT SELECT, UPDATE ON message_logs TO bdaysched_worker;
         GRANT SELECT (id, email, timezone, deleted_at) ON users TO bdaysched_worker;
         GRANT SELECT ON queue_pause TO bdaysched_worker;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON heartbeats TO bdaysched_worker;
     END IF;
 END
 $$

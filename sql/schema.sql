@@ -10,6 +10,29 @@ CREATE TABLE changed_users (
     added       boolean     NOT NULL
 );
 
+CREATE TABLE heartbeats (
+    id            uuid        NOT NULL,
+    kind          text        NOT NULL,
+    host          text        NOT NULL,
+    pid           integer     NOT NULL,
+    version       text        NOT NULL,
+    started_at    timestamptz DEFAULT now() NOT NULL,
+    last_beat_at  timestamptz DEFAULT now() NOT NULL,
+    stale_at      timestamptz NOT NULL,
+    state         text        NOT NULL,
+    done          bigint      DEFAULT 0 NOT NULL,
+    failed        bigint      DEFAULT 0 NOT NULL,
+    rate          real,
+    CONSTRAINT heartbeats_pkey PRIMARY KEY (id),
+    CONSTRAINT check_heartbeat_kind CHECK (kind = ANY (ARRAY['worker'::text, 'scheduler'::text]))
+);
+
+COMMENT ON COLUMN heartbeats.done IS 'messages that a worker has sent since it started, that a scheduler''s last run has queued';
+COMMENT ON COLUMN heartbeats.failed IS 'attempts of a worker that did not deliver since it started';
+COMMENT ON COLUMN heartbeats.id IS 'a worker process; the schedulers of one host share theirs';
+COMMENT ON COLUMN heartbeats.rate IS 'messages that a worker sent each second since its beat before';
+COMMENT ON COLUMN heartbeats.stale_at IS 'without another beat until then, something is wrong with it';
+
 CREATE TABLE message_guard (
     delivery_date  date NOT NULL,
     user_id        uuid NOT NULL,

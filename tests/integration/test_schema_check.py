@@ -179,7 +179,7 @@ def test_a_pending_migration_is_no_drift(
     settings: Settings, connection: psycopg.Connection
 ) -> None:
     connection.execute("DELETE FROM schema_migrations WHERE version >= '0005'")
-    connection.execute("DROP TABLE queue_pause, partition_events")
+    connection.execute("DROP TABLE queue_pause, partition_events, heartbeats")
     connection.execute("ALTER TABLE message_logs DROP COLUMN lease_token, DROP COLUMN attempts")
     assert check(settings) == []
 

@@ -1,0 +1,6 @@
+-- Every worker and scheduler: those that are stale first, then who started last.
+SELECT
+    kind, host, pid, version, started_at, last_beat_at, stale_at < now() AS stale,
+    extract(epoch FROM now() - last_beat_at)::double precision AS silent_for, state, done, failed, rate
+FROM heartbeats
+ORDER BY stale DESC, kind DESC, started_at DESC, host, pid
