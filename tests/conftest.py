@@ -28,6 +28,7 @@ pytest_plugins = [
     "tests.servers.pgbouncer",
     "tests.servers.rabbitmq",
     "tests.servers.redis",
+    "tests.servers.object_store",
     "tests.servers.receiver",
 ]
 # A terminated suite stops its servers, as an interrupted one does. One that is started in the

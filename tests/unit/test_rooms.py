@@ -1,4 +1,4 @@
-"""Who may import whom: cli → pipeline → {db, brokers, channels, telemetry} → domain."""
+"""Who may import whom: cli → pipeline → {db, brokers, channels, archives, telemetry} → domain."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ MAY_IMPORT = {
     # The queue of brokers/postgres is the database.
     "brokers": BASE | {"domain", "brokers", "db"},
     "channels": BASE | {"domain", "channels"},
+    "archives": BASE | {"domain", "archives"},
     "telemetry": BASE | {"domain", "telemetry"},
-    "pipeline": BASE | {"domain", "db", "brokers", "channels", "telemetry", "pipeline"},
+    "pipeline": BASE
+    | {"domain", "db", "brokers", "channels", "archives", "telemetry", "pipeline"},
     # Only values that name choices; the rest goes through use cases.
     "cli": BASE | {"domain", "pipeline", "telemetry", "cli"},
 }
@@ -70,6 +72,16 @@ def test_only_the_rabbitmq_broker_imports_pika() -> None:
         if any(name.split(".")[0] == "pika" for name in _imports(path))
     }
     assert {user for user in users if not user.startswith("brokers/rabbitmq")} == set()
+
+
+def test_only_the_files_of_archives_import_pyarrow_and_fsspec() -> None:
+    """They come with an extra, and take a while to import."""
+    users = {
+        path.relative_to(PACKAGE).parts[0]
+        for path in FILES
+        if {name.split(".")[0] for name in _imports(path)} & {"pyarrow", "fsspec"}
+    }
+    assert users == {"archives"}
 
 
 def test_the_domain_reads_no_clock_and_does_no_io() -> None:

@@ -1,0 +1,1 @@
+"""Files of archived months: their formats, and the places that keep them."""

@@ -1,0 +1,1 @@
+COPY (SELECT {columns} FROM {partition}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8')
