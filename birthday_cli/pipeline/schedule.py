@@ -12,6 +12,7 @@ from birthday_cli.config import Settings
 from birthday_cli.db.connect import connect_async, connect_to, database
 from birthday_cli.db.locks import Lock, advisory_lock
 from birthday_cli.domain import rules as ruling
+from birthday_cli.pipeline.beating import a_run
 from birthday_cli.pipeline.dispatch import Dispatched, dispatch
 from birthday_cli.pipeline.plan import Planned, plan
 from birthday_cli.pipeline.recover import Recovered, recover
@@ -58,6 +59,7 @@ def schedule(
         database(settings) as conninfo,
         connect_to(conninfo, settings, "bdaysched schedule") as connection,
         advisory_lock(connection, Lock.SCHEDULE, wait=wait),
+        a_run(connection, dry_run) as run,
     ):
         if dry_run:
             return Scheduled(planned=plan(connection, now, horizon, rules, full, dry_run=True))
@@ -65,6 +67,7 @@ def schedule(
         if not steps & {Step.RECOVER, Step.DISPATCH}:
             return Scheduled(planned=planned)
         recovered, dispatched = asyncio.run(_queue(settings, conninfo, now, steps))
+        run.queued = dispatched.queued if dispatched else 0
         return Scheduled(recovered, planned, dispatched)
 
 

@@ -113,17 +113,22 @@ class Watch:
     def _status(self, state: State) -> str:
         done = self._worker.delivered
         counts = f"sent {done.sent}, failed {done.failed}, under way {state.in_flight}"
+        return f"{self.doing(state)}: {counts}"
+
+    def doing(self, state: State | None = None) -> str:
+        """Return what the worker does now, or what it waits for, in a few words."""
+        state = state or self.state()
         if self._stopping:
-            return f"stopping: {counts}"
+            return "stopping"
         if not state.database_ok:
-            return f"waiting for the database: {counts}"
+            return "waiting for the database"
         if not state.broker_connected:
-            return f"waiting for the broker: {counts}"
+            return "waiting for the broker"
         if self._worker.gate.pause:
-            return f"paused {self._worker.gate.pause}: {counts}"
+            return f"paused {self._worker.gate.pause}"
         if state.receiver_down:
-            return f"waiting for the receiver, which accepts nothing: {counts}"
-        return f"delivering: {counts}"
+            return "waiting for the receiver, which accepts nothing"
+        return "delivering"
 
 
 def _told(pause: Pause) -> str:

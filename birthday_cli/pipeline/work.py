@@ -16,6 +16,7 @@ from birthday_cli.config import Clock, Settings
 from birthday_cli.db import patience, rate_limit
 from birthday_cli.db.connect import database, open_pool
 from birthday_cli.errors import Locked, redact
+from birthday_cli.pipeline.beating import beating
 from birthday_cli.pipeline.deliver import Worker
 from birthday_cli.pipeline.tally import Delivered
 from birthday_cli.pipeline.watch import Watch
@@ -85,7 +86,8 @@ async def _work(
             )
             watching = asyncio.create_task(watch.run())
             try:
-                delivered = await worker.run(until_empty)
+                async with beating(pool, lambda: worker.delivered, watch.doing):
+                    delivered = await worker.run(until_empty)
             finally:
                 watching.cancel()
         log.info("stopped", extra=asdict(delivered))
