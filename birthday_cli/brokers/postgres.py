@@ -41,6 +41,9 @@ class PostgresBroker:
         self._held: dict[int, tuple[Reference, datetime]] = {}
         self._has_room = asyncio.Event()
         self._pause = _FIRST_PAUSE
+        self._waiting: list[Delivery] = []
+        self._has_backlog = False
+        self._ahead: asyncio.Task[list[Delivery]] | None = None
 
     async def publish(self, references: Sequence[Reference]) -> list[Reference]:
         """Confirm everything: a row is in this queue once the dispatcher marks it QUEUED."""
@@ -55,8 +58,7 @@ class PostgresBroker:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait
         while True:
-            room = min(limit, self._prefetch - len(self._held))
-            if room > 0 and (taken := await self._take(room)):
+            if taken := await self._next(limit):
                 self._pause = _FIRST_PAUSE
                 return taken
             if loop.time() >= deadline:
@@ -66,6 +68,16 @@ class PostgresBroker:
                 async with asyncio.timeout_at(min(loop.time() + self._pause, deadline)):
                     await self._has_room.wait()
             self._pause = min(2 * self._pause, _LAST_PAUSE)
+
+    async def _next(self, limit: int) -> list[Delivery]:
+        """Return up to limit; from a backlog, lease as many again while those are worked on."""
+        await self._finish_leasing()
+        if not self._waiting:
+            self._waiting = await self._take(limit)
+        taken, self._waiting = self._waiting[:limit], self._waiting[limit:]
+        if self._has_backlog and not self._waiting:
+            self._ahead = asyncio.create_task(self._take(limit))
+        return taken
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Forget deliveries: a row that was claimed is QUEUED no more, so nothing delivers it.
@@ -84,8 +96,11 @@ class PostgresBroker:
         await self._settle("queue/fail", deliveries, reason=reason)
 
     async def stop_consuming(self) -> None:
-        """Receive nothing more. Whatever was received has been handed out: nothing to release."""
+        """Receive nothing more, and put back what was leased and not handed out."""
         self._prefetch = 0
+        await self._finish_leasing()
+        waiting, self._waiting = self._waiting, []
+        await self.release(waiting)
 
     async def dead_letters(self, limit: int) -> list[DeadLetter]:  # noqa: ARG002
         """Return []: what was put aside are FAILED rows, and nothing is in another place."""
@@ -106,9 +121,18 @@ class PostgresBroker:
 
     async def release_all(self) -> None:
         """Put back whatever is in hand, without waiting for the leases to end."""
+        await self._finish_leasing()
         await self.release([Delivery(held[0], tag) for tag, held in self._held.items()])
 
+    async def _finish_leasing(self) -> None:
+        if self._ahead:
+            leasing, self._ahead = self._ahead, None
+            self._waiting += await leasing
+
     async def _take(self, limit: int) -> list[Delivery]:
+        limit = min(limit, self._prefetch - len(self._held))
+        if limit <= 0:
+            return []
         cursor = await self._execute("queue/lease_next", limit=limit, lease=self._lease)
         rows: list[Any] = await cursor.fetchall()
         deliveries = []
@@ -117,6 +141,7 @@ class PostgresBroker:
             delivery = Delivery(Reference(identity, send_time), self._last_tag)
             self._held[delivery.tag] = delivery.reference, lease_end
             deliveries.append(delivery)
+        self._has_backlog = len(deliveries) == limit
         return deliveries
 
     async def _settle(

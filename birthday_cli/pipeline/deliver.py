@@ -286,10 +286,10 @@ class Worker:
                 claims = [held.claim for held in untried]
                 await self.database.do(messages.hand_back, claims)
                 self._tally.add("handed_back", len(untried))
-            await settle_references(tried, untried)
-            self._in_hand.settle([done.held for done in batch])
             for _ in batch:
                 self._in_doubt.release()
+            await settle_references(tried, untried)
+            self._in_hand.settle([done.held for done in batch])
             self._progress.set()
 
     async def _drain(self, senders: Sequence[asyncio.Task[None]]) -> None:

@@ -268,6 +268,22 @@ class TestPostgres(OnPostgres, BrokerConformance):
             await broker.acknowledge(first)
             assert len(await waiting) == 1
 
+    async def test_what_was_leased_ahead_from_a_backlog_goes_back(
+        self, bench: PostgresBench
+    ) -> None:
+        leased = "SELECT count(lease_expires_at) FROM message_logs"
+        async with bench.connect() as broker, bench.connect() as other:
+            references = await fill(bench, broker, 6)
+            await broker.consume(4)
+            first = await take(broker, 2)
+            async with asyncio.timeout(HANG):
+                while bench.execute(leased) != [(4,)]:
+                    await asyncio.sleep(0.01)
+            await broker.stop_consuming()
+            await other.consume(10)
+            assert set(of(first + await take(other, 4))) == set(references)
+        assert bench.execute(leased) == [(0,)]
+
     async def test_settling_leaves_a_row_alone_that_was_claimed(
         self, bench: PostgresBench, broker: Broker
     ) -> None:
