@@ -112,7 +112,8 @@ def _place_drop(plan: _Plan, step: Step, old: Schema, new: Schema, lives: bool) 
         if key in new.items:
             # The old one serves until the new one is there.
             name = _suffixed(name, "_old")
-            plan.add(Stage.QUICK, f"ALTER INDEX {key.name} RENAME TO {name}")
+            rename = f"ALTER INDEX {key.name} RENAME TO {name}"
+            plan.add(Stage.QUICK, _permitted("renaming-object", "no client names an index", rename))
         if old.is_partitioned(key.relation):
             plan.add(
                 Stage.FINISH,

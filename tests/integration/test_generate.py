@@ -12,6 +12,7 @@ import pytest
 from birthday_cli.config import Settings
 from birthday_cli.errors import BdayschedError, UsageError
 from birthday_cli.pipeline.generate import Generated, empty, generate
+from birthday_cli.pipeline.lint import lint
 from birthday_cli.pipeline.migrate import migrate
 from birthday_cli.pipeline.schema_check import check
 from birthday_cli.pipeline.schema_dump import dump
@@ -83,7 +84,7 @@ ALTER TABLE users DROP CONSTRAINT location_city_is_set;
 
 
 def test_an_edit_becomes_safe_migrations_that_lead_to_it_in_a_live_database(
-    settings: Settings, connection: psycopg.Connection, edit: Edit
+    settings: Settings, connection: psycopg.Connection, sql: Path, edit: Edit
 ) -> None:
     add_message(connection)
     connection.execute("UPDATE users SET location_city = 'London'")
@@ -93,6 +94,7 @@ def test_an_edit_becomes_safe_migrations_that_lead_to_it_in_a_live_database(
     lines = iter(text(done).splitlines())
     # All of them are there, in this order, with others between.
     assert [line for line in SAFE.strip().splitlines() if line not in lines] == []
+    assert lint([sql / "migrations" / file for file in done.files]).findings == []
     assert migrate(settings, NOW).migrations == list(done.files)
     assert check(settings) == []
     assert dump(settings, dry_run=True).difference == ""
