@@ -1,14 +1,26 @@
 """The commands that show how things are: status, monitor."""
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from birthday_cli.cli import options, output
+from birthday_cli.cli import options, output, watching
 from birthday_cli.cli.options import AsJson
+from birthday_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from birthday_cli.pipeline.look import Status
+    from rich.console import RenderableType
+
+    from birthday_cli.config import Settings
+    from birthday_cli.pipeline.look import Table
+    from birthday_cli.pipeline.status import Status
+
+Watch = Annotated[
+    str | None,
+    typer.Option("--watch", metavar="SECONDS", help="Stay, and draw it again that often."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -17,73 +29,124 @@ def register(app: typer.Typer) -> None:
     app.command()(monitor)
 
 
-def status(as_json: AsJson = False) -> None:
-    """Show on one screen how things are: schema, months, today's messages, queue.
+def status(watch: Watch = None, as_json: AsJson = False) -> None:
+    """Show on one screen whether all is well, and how things are; what is wrong comes first.
 
-    Example: bdaysched status
+    Example: bdaysched status --watch 5
     """
+    from birthday_cli.cli.status_screen import screen, sentences, verdict
     from birthday_cli.pipeline import look
+    from birthday_cli.pipeline.status import status as ask
 
     settings = options.settings()
-    now = options.clock(settings).now()
-    found = look.status(settings, now)
-    if as_json:
-        output.print_json(found)
+    clock = options.clock(settings)
+    if watch is None:
+        now = clock.now()
+        found = ask(settings, now)
+        if as_json:
+            output.print_json(_as_document(found))
+        elif output.is_terminal():
+            output.print_drawn(screen(found, now))
+        else:
+            rows = [("verdict", verdict(found)), *sentences(found, now)]
+            output.print_table(("what", "state"), rows)
         return
-    oldest = "none"
-    if found.oldest_unsent:
-        late = int((now - found.oldest_unsent).total_seconds())
-        oldest = f"due {output.cell(found.oldest_unsent)}, {late // 60} min ago"
-    output.print_table(
-        ("what", "state"),
-        [
-            ("schema", _schema(found)),
-            ("partitions", f"to {found.last_month}, {found.months_ahead} months ahead"),
-            ("messages today", _counts(found.today)),
-            ("oldest unsent", oldest),
-            ("queue", found.queue if isinstance(found.queue, str) else _queue(found.queue)),
-            ("worker connections", found.worker_connections),
-            ("redis", found.redis),
-        ],
-    )
+    seconds = _interval(watch, as_json)
+    with look.held(settings) as (held, cache):
+
+        def draw(found: "Status", before: "Status | None", _lines: int) -> "RenderableType":
+            return screen(found, clock.now(), before)
+
+        watching.watch(seconds, lambda: ask(held, clock.now(), cache), draw)
 
 
-def _schema(found: "Status") -> str:
-    if not found.pending_migrations:
-        return f"version {found.schema}, up to date"
-    waiting = ", ".join(found.pending_migrations)
-    return f"version {found.schema}, pending: {waiting}; run `bdaysched migrate`"
+def _as_document(found: "Status") -> dict[str, Any]:
+    from dataclasses import asdict
 
-
-def _counts(today: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in sorted(today.items())) or "none"
-
-
-def _queue(depth: tuple[int, int]) -> str:
-    return f"{depth[0]:,} ready, {depth[1]:,} dead"
+    document = asdict(found)
+    return {
+        "verdict": "wrong" if found.problems else "well",
+        "problems": document["problems"],
+        **document["figures"],
+    }
 
 
 def monitor(
     name: Annotated[
         str | None, typer.Argument(help="partitions, indexes, connections, …", show_default=False)
     ] = None,
+    watch: Watch = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one monitoring table; without a name, which there are.
+
+    With --watch what has changed is set off, and q ends it.
 
     Example: bdaysched monitor partitions
     """
     from birthday_cli.pipeline import look
 
     if name is None:
+        if watch:
+            raise UsageError("--watch needs the name of a table, such as `monitor queue --watch 2`")
         known = look.tables()
         if as_json:
             output.print_json(known)
         else:
             output.print_table(("name", "shows"), known.items())
         return
-    table = look.table(options.settings(), name)
+    settings = options.settings()
+    clock = options.clock(settings)
+    if watch:
+        _watch_table(settings, name, _interval(watch, as_json), clock.now)
+        return
+    table = look.table(settings, name, clock.now())
     if as_json:
         output.print_json([dict(zip(table.columns, row, strict=True)) for row in table.rows])
-    else:
+    elif table.columns:
         output.print_table(table.columns, table.rows, title=table.title)
+    if table.note:
+        output.tell(table.note)
+    elif not table.rows and not as_json and output.is_terminal():
+        output.tell("nothing to show")
+
+
+def _interval(watch: str, as_json: bool) -> float:
+    watching.require_terminal(as_json)
+    seconds = options.seconds("--watch", watch)
+    if seconds <= 0:
+        raise UsageError("--watch: give at least a part of a second, such as 0.5")
+    return seconds
+
+
+def _watch_table(
+    settings: "Settings", name: str, seconds: float, now: "Callable[[], datetime]"
+) -> None:
+    from birthday_cli.pipeline import look
+
+    with look.held(settings) as (held, cache):
+        watching.watch(seconds, lambda: look.table(held, name, now(), cache), draw_table)
+
+
+def draw_table(table: "Table", before: "Table | None", lines: int) -> "RenderableType":
+    """Return table to be drawn within so many lines, with what is new since before set off.
+
+    A row is known again by its first cell.
+    """
+    from rich.console import Group
+    from rich.text import Text
+
+    if not table.rows:
+        return Group(Text(table.title), Text(table.note or "nothing to show"))
+    known = {row[0]: row for row in before.rows} if before else None
+
+    def is_new(row: Sequence[Any], index: int) -> bool:
+        return known is not None and (row[0] not in known or known[row[0]][index] != row[index])
+
+    # Title, headings and rule.
+    room = max(lines - 3, 1)
+    drawn = output.rich_table(table.columns, table.rows[:room], table.title, is_new)
+    if len(table.rows) <= room:
+        return drawn
+    left_out = f"and {len(table.rows) - room} rows more: leave --watch out to see them"
+    return Group(drawn, Text(left_out))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from birthday_cli.errors import redact
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -84,21 +88,45 @@ def duration(seconds: float) -> str:
     return f"{large[0]} {names[0]}" + (f" {large[1]} {names[1]}" if large[1] else "")
 
 
+def is_terminal() -> bool:
+    """Whether a person reads what is printed."""
+    return sys.stdout.isatty()
+
+
+def print_drawn(picture: RenderableType) -> None:
+    """Print what rich draws."""
+    from rich.console import Console
+
+    Console().print(picture)
+
+
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None
 ) -> None:
     """Print rows: a table on a terminal, tab-separated values anywhere else.
 
     On a terminal columns named `…_bytes` or `…_seconds` have units, and midnight is a date in one
-    named `…_instant`.
+    named `…_instant`. A cell of a terminal may be rich's Text, with a style of its own.
     """
-    if not sys.stdout.isatty():
+    if not is_terminal():
         print("\t".join(columns))
         for row in rows:
             print("\t".join(_tsv(value) for value in row))
         return
+    print_drawn(rich_table(columns, rows, title))
+
+
+def rich_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    title: str | None = None,
+    marked: Callable[[Sequence[Any], int], bool] = lambda _row, _index: False,
+) -> Table:
+    """Return rows as a table for a terminal, as print_table has it.
+
+    A cell is set off for which `marked` is true, of the row and the cell's number.
+    """
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -122,9 +150,14 @@ def print_table(
         )
     for row in materialised:
         table.add_row(
-            *(Text(_human(name, value)) for name, value in zip(columns, row, strict=True))
+            *(
+                value
+                if isinstance(value, Text)
+                else Text(_human(name, value), style="bold reverse" if marked(row, index) else "")
+                for index, (name, value) in enumerate(zip(columns, row, strict=True))
+            )
         )
-    Console().print(table)
+    return table
 
 
 def _human(column: str, value: Any) -> str:

@@ -2,78 +2,65 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from birthday_cli.brokers.base import Depth
-from birthday_cli.brokers.base import connect as connect_broker
+from psycopg.conninfo import conninfo_to_dict
+
 from birthday_cli.config import Settings
-from birthday_cli.db import cache, migrations_check, migrations_record, monitoring, partitions
-from birthday_cli.db.connect import connect, connect_to, database
-from birthday_cli.db.monitoring import Table
-from birthday_cli.domain.months import Month
-from birthday_cli.errors import BdayschedError
+from birthday_cli.db import monitoring
+from birthday_cli.db.cache import Cache
+from birthday_cli.db.connect import connect, database
+from birthday_cli.db.monitoring import Table as Table
+from birthday_cli.db.queries import query
+
+FRESH_FOR = 2.0
+"""Seconds for which figures are as good as new to whoever watches them."""
 
 
-@dataclass(frozen=True)
-class Status:
-    """Where things stand. `queue` and `schema` hold a sentence instead when something is wrong."""
+@contextmanager
+def held(settings: Settings) -> Iterator[tuple[Settings, Cache]]:
+    """Yield settings and a cache for looking again and again.
 
-    schema: str
-    pending_migrations: list[str]
-    last_month: str | None
-    months_ahead: int
-    today: dict[str, int]
-    oldest_unsent: datetime | None
-    queue: Depth | str
-    worker_connections: int
-    redis: str
+    A private server keeps running meanwhile.
+    """
+    with database(settings) as conninfo:
+        yield replace(settings, database_url=conninfo), Cache(settings)
 
 
-def status(settings: Settings, now: datetime) -> Status:
-    """Return where things stand; `today` is the day in UTC. Raises NotUpToDate without a schema."""
-    with (
-        database(settings) as conninfo,
-        connect_to(conninfo, settings, "bdaysched status") as connection,
-    ):
-        partitions.require_table(connection)
-        pending = [migration.file for migration in migrations_check.pending(connection)]
-        applied = migrations_record.applied(connection)
-        months = [
-            partition.month for partition in partitions.existing(connection, partitions.MESSAGES)
-        ]
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        return Status(
-            schema=max(applied, default="none"),
-            pending_migrations=pending,
-            last_month=str(months[-1]) if months else None,
-            months_ahead=months[-1].months_after(Month.of(now)) if months else 0,
-            today=monitoring.messages_of_day(connection, midnight),
-            oldest_unsent=monitoring.oldest_unsent(connection, now),
-            queue=_queue(settings, conninfo),
-            worker_connections=monitoring.worker_connections(connection),
-            redis=cache.state(settings),
-        )
+def table(settings: Settings, name: str, now: datetime, cache: Cache | None = None) -> Table:
+    """Return the monitoring table called name; UsageError, with the choices, if there is none.
 
+    With a cache it may be `FRESH_FOR` old.
+    """
 
-def _queue(settings: Settings, conninfo: str) -> Depth | str:
-    async def ask() -> Depth:
-        async with connect_broker(settings, conninfo) as broker:
-            return await broker.depth()
+    def ask() -> dict[str, Any]:
+        with connect(settings, "bdaysched monitor") as connection:
+            connection.execute(query("status/set_patience"))
+            return monitoring.packed(monitoring.table(connection, name, settings, now))
 
-    try:
-        return asyncio.run(ask())
-    except BdayschedError as problem:
-        return str(problem)
-
-
-def table(settings: Settings, name: str) -> Table:
-    """Return the monitoring table called name; UsageError, with the choices, if there is none."""
-    with connect(settings, "bdaysched monitor") as connection:
-        return monitoring.table(connection, name)
+    return monitoring.unpacked(cache.get(key(settings, name), FRESH_FOR, ask) if cache else ask())
 
 
 def tables() -> dict[str, str]:
     """Return the monitoring tables there are, with their titles."""
     return monitoring.names()
+
+
+def key(settings: Settings, name: str) -> str:
+    """Return what to keep the figures called name under: who may see others sees other figures."""
+    try:
+        url = conninfo_to_dict(settings.database_url)
+    except Exception:  # what is wrong with it is told by whoever connects
+        url = {}
+    whose = [
+        *(str(url.get(part, "")) for part in ("host", "hostaddr", "port", "dbname", "user")),
+        settings.bdaysched_now,
+        str(settings.database_pool_max),
+        str(settings.recover_queued_after),
+    ]
+    return f"{hashlib.sha256(repr(whose).encode()).hexdigest()[:16]}:{name}"

@@ -1,4 +1,4 @@
--- Each month of message_logs: bounds, rows (as last analysed) and size
+-- Each month of message_logs: bounds, rows (estimated, as last analysed) and size
 SELECT
     child.relname AS partition,
     substring(bound.text FROM 'FROM \(''([^'']+)''\)')::timestamptz AS from_instant,
