@@ -90,7 +90,7 @@ def _keys() -> Iterator[Callable[[float], bool]]:
         return False
 
     try:
-        tty.setcbreak(keyboard)
+        tty.setcbreak(keyboard, termios.TCSADRAIN)
         yield pressed
     finally:
         termios.tcsetattr(keyboard, termios.TCSADRAIN, as_it_was)
