@@ -1,4 +1,5 @@
 -- One local date, by zone: who there is, who was planned, who was sent, and when by their own clocks.
+-- A local date and its morning are never further apart than a day or two, so few months are read.
 SELECT
     users.timezone,
     count(DISTINCT users.id) AS users,
@@ -14,7 +15,10 @@ SELECT
     to_char(max(message.actual_send_time) AT TIME ZONE users.timezone, 'HH24:MI') AS last_sent
 FROM users
 LEFT JOIN message_logs AS message
-    ON message.user_id = users.id AND message.delivery_date = %(delivery_date)s
+    ON message.user_id = users.id
+    AND message.delivery_date = %(delivery_date)s
+    AND message.scheduled_send_time >= %(delivery_date)s::date - 3
+    AND message.scheduled_send_time < %(delivery_date)s::date + 4
 WHERE users.deleted_at IS NULL
 GROUP BY users.timezone
 ORDER BY send_time NULLS LAST, users.timezone

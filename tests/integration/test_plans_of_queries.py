@@ -16,6 +16,7 @@ from psycopg import sql
 from birthday_cli.db.queries import query
 from birthday_cli.pipeline.plan import plan
 from tests.facts import NOW, RULES
+from tests.plans import conditions, nodes_of, reads
 
 MANY = 50_000
 ENOUGH = 20_000
@@ -42,7 +43,7 @@ class Explaining(psycopg.Connection[Any]):
             explained: Any = (
                 super().execute(f"EXPLAIN (FORMAT JSON) {text}", params, prepare=False).fetchone()
             )
-            self.statements.append((text, list(_nodes(explained[0][0]["Plan"]))))
+            self.statements.append((text, list(nodes_of(explained[0][0]["Plan"]))))
         return super().execute(query, params, **options)
 
     def of(self, words: str) -> list[list[dict[str, Any]]]:
@@ -50,26 +51,6 @@ class Explaining(psycopg.Connection[Any]):
         found = [nodes for text, nodes in self.statements if words in text]
         assert found, words
         return found
-
-
-def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield node
-    for child in node.get("Plans", []):
-        yield from _nodes(child)
-
-
-def reads(nodes: list[dict[str, Any]], table: str) -> list[dict[str, Any]]:
-    """Return the nodes that read a table, or the partitions of one."""
-    return [
-        node
-        for node in nodes
-        if node.get("Relation Name", "").startswith(table) and node["Node Type"] != "ModifyTable"
-    ]
-
-
-def conditions(nodes: list[dict[str, Any]]) -> str:
-    """Return everything by which indexes are searched."""
-    return " ".join(node.get("Index Cond", "") for node in nodes)
 
 
 @pytest.fixture
@@ -148,7 +129,7 @@ def test_one_changed_user_is_looked_up_with_their_messages(
             # In months that have nothing in them, anything goes.
             for node in reads(nodes, f"message_logs_{NOW:%Y_%m}"):
                 assert node["Node Type"] in ("Index Scan", "Bitmap Heap Scan")
-                assert "user_id" in conditions(list(_nodes(node)))
+                assert "user_id" in conditions(list(nodes_of(node)))
 
 
 @pytest.mark.parametrize("analyzed", [True, False], ids=["analyzed", "without statistics"])
