@@ -22,6 +22,7 @@ from birthday_cli.db.rate_limit import RateLimit
 from birthday_cli.domain import rules as ruling
 from birthday_cli.domain.retry import Outcome, OutcomeClass
 from birthday_cli.errors import BrokerUnreachable, DatabaseUnreachable
+from birthday_cli.pipeline.at_most import AtMost
 from birthday_cli.pipeline.gate import Allowance, Gate
 from birthday_cli.pipeline.in_hand import Held, InHand, settle_references
 from birthday_cli.pipeline.results import about, result_of
@@ -40,6 +41,9 @@ _RECORD_BATCH = 500
 # In multiples of the concurrency: claimed and not begun at most, and when to claim more.
 _CLAIM_TO = 8
 _CLAIM_AT = 4
+# One at a time, a message would wait for the commit of those before it, and then for its own.
+_CLAIMS_AT_ONCE = 4
+_RECORDS_AT_ONCE = 2
 IN_DOUBT = 4
 """In multiples of the concurrency, posted and not recorded at most: what a kill leaves in doubt."""
 _FIRST_PAUSE = 0.5
@@ -54,7 +58,7 @@ class _Done(NamedTuple):
 
 
 class Worker:
-    """One event loop: one claimer, a fixed number of senders, one recorder, queues between them."""
+    """One event loop: a claimer, a fixed number of senders, recorders, and queues between them."""
 
     def __init__(
         self,
@@ -79,6 +83,8 @@ class Worker:
         self._random = random.Random()
         self.gate = Gate(settings.worker_breaker, self._random)
         self._stop = asyncio.Event()
+        self._claims = AtMost(_CLAIMS_AT_ONCE)
+        self._being_claimed = 0
         self._claimed: asyncio.Queue[Held] = asyncio.Queue()
         self._done: asyncio.Queue[_Done] = asyncio.Queue()
         self._in_hand = InHand(settings.worker_lease)
@@ -90,6 +96,11 @@ class Worker:
     def delivered(self) -> Delivered:
         """What became so far of the references that were received."""
         return self._tally.delivered
+
+    @property
+    def _ahead(self) -> int:
+        """How many are claimed and not begun, or about to be."""
+        return self._being_claimed + self._claimed.qsize()
 
     def stop(self) -> None:
         """Take nothing more, and send nothing more; `run` returns when the hand is empty.
@@ -115,8 +126,8 @@ class Worker:
         ]
         receiving = asyncio.create_task(self._receive(until_empty, senders))
         renewing = self._in_hand.keep_renewing(self.database, self._tally.renewed)
-        others = [asyncio.create_task(self._record()), asyncio.create_task(renewing)]
-        tasks = {receiving, *others, *senders}
+        recorders = [asyncio.create_task(self._record()) for _ in range(_RECORDS_AT_ONCE)]
+        tasks = {receiving, asyncio.create_task(renewing), *recorders, *senders}
         try:
             running = tasks
             while not receiving.done():
@@ -141,7 +152,7 @@ class Worker:
                     self.is_connected = connected_once = True
                     pause = _FIRST_PAUSE
                     log.info("connected to the broker")
-                    await self._claim_from(broker, until_empty)
+                    await self._claim_all(broker, until_empty)
                     await broker.stop_consuming()
                     await self._drain(senders)
                     return
@@ -155,6 +166,15 @@ class Worker:
                 await asyncio.wait_for(self._stop.wait(), pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
         await self._drain(senders)
+
+    async def _claim_all(self, broker: Broker, until_empty: bool) -> None:
+        try:
+            await self._claim_from(broker, until_empty)
+        except asyncio.CancelledError:
+            self._claims.cancel()
+            raise
+        finally:
+            await self._claims.finish()
 
     async def _claim_from(self, broker: Broker, until_empty: bool) -> None:
         # Claimed ahead, in batches: no sender waits for a commit, and the server has few of them.
@@ -178,50 +198,57 @@ class Worker:
                 await broker.consume(prefetch)
                 consuming = prefetch
             is_probe = allowance is Allowance.ONE
-            if self._claimed.qsize() > self._claim_at:
-                await self._or_stop(self._until(lambda: self._claimed.qsize() <= self._claim_at))
+            await self._claims.room()
+            if self._ahead > self._claim_at:
+                await self._or_stop(self._until(lambda: self._ahead <= self._claim_at))
                 continue
             deliveries = await broker.receive(
-                1 if is_probe else claim_to - self._claimed.qsize(),
+                1 if is_probe else claim_to - self._ahead,
                 _POLL_UNTIL_EMPTY if until_empty else _POLL,
             )
             if deliveries:
                 empty = 0
                 await self._claim_at_the_rate(broker, deliveries, is_probe)
-            elif until_empty and not len(self._in_hand) and not (await broker.depth()).ready:
-                empty += 1
+            elif until_empty and not self._being_claimed and not len(self._in_hand):
+                empty += not (await broker.depth()).ready
 
     async def _claim_at_the_rate(
         self, broker: Broker, deliveries: Sequence[Delivery], is_probe: bool
     ) -> None:
         while deliveries and not self._stop.is_set() and (self.gate.is_open or is_probe):
             permits = await self._limit.take(len(deliveries))
-            await self._claim(broker, deliveries[:permits], is_probe)
+            await self._claims.room()
+            self._being_claimed += permits
+            self._claims.start(self._claim(broker, deliveries[:permits], is_probe))
             deliveries = deliveries[permits:]
         if deliveries:
             await broker.release(deliveries)
 
     async def _claim(self, broker: Broker, deliveries: Sequence[Delivery], is_probe: bool) -> None:
-        now = self._clock.now()
-        lease = self._in_hand.new_lease()
-        found = await self.database.do(
-            messages.claim,
-            [delivery.reference for delivery in deliveries],
-            now,
-            self._rules.quiet_zones(now),
-            lease.token,
-            timedelta(seconds=self._settings.worker_lease),
-        )
-        # A reference that came twice is sent once: the other copy is somebody else's.
-        by_id = {delivery.reference.id: delivery for delivery in deliveries}
-        claims = [Claim(message, lease.token) for message in found]
-        self._in_hand.take(lease, claims)
-        for claim in claims:
-            delivery = by_id[claim.message.id]
-            self._claimed.put_nowait(Held(claim, lease, broker, delivery, is_probe))
-        mine = {by_id[claim.message.id].tag for claim in claims}
-        if others := [delivery for delivery in deliveries if delivery.tag not in mine]:
-            await self._settle_unclaimed(broker, others)
+        try:
+            now = self._clock.now()
+            lease = self._in_hand.new_lease()
+            found = await self.database.do(
+                messages.claim,
+                [delivery.reference for delivery in deliveries],
+                now,
+                self._rules.quiet_zones(now),
+                lease.token,
+                timedelta(seconds=self._settings.worker_lease),
+            )
+            # A reference that came twice is sent once: the other copy is somebody else's.
+            by_id = {delivery.reference.id: delivery for delivery in deliveries}
+            claims = [Claim(message, lease.token) for message in found]
+            self._in_hand.take(lease, claims)
+            for claim in claims:
+                delivery = by_id[claim.message.id]
+                self._claimed.put_nowait(Held(claim, lease, broker, delivery, is_probe))
+            mine = {by_id[claim.message.id].tag for claim in claims}
+            if others := [delivery for delivery in deliveries if delivery.tag not in mine]:
+                await self._settle_unclaimed(broker, others)
+        finally:
+            self._being_claimed -= len(deliveries)
+            self._progress.set()
 
     async def _settle_unclaimed(self, broker: Broker, deliveries: Sequence[Delivery]) -> None:
         references = [delivery.reference for delivery in deliveries]
@@ -243,7 +270,7 @@ class Worker:
             # First, so that nothing is in the hands of a sender that is cancelled while it waits.
             await self._in_doubt.acquire()
             held = await self._claimed.get()
-            if self._claimed.qsize() == self._claim_at:
+            if self._ahead == self._claim_at:
                 self._progress.set()
             if self._stop.is_set() or not (self.gate.is_open or held.is_probe):
                 self._done.put_nowait(_Done(held, None))
