@@ -80,7 +80,7 @@ def _show(done: "Scheduled", dry_run: bool, as_json: bool) -> None:
     if as_json:
         output.print_json(done)
         return
-    parts = []
+    parts = [f"made {', '.join(done.made)}"] if done.made else []
     if done.planned is not None:
         counts = ", ".join(f"{count} {name}" for name, count in done.planned.new.items())
         parts.append(f"{'would plan' if dry_run else 'planned'} {counts}")

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from birthday_cli.db import partitions
 from birthday_cli.db.connect import Connection
-from birthday_cli.db.partitions import GUARD, MESSAGES, State
+from birthday_cli.db.partitions import GUARD, MESSAGES
 from birthday_cli.db.queries import compose, query
 
 
@@ -41,18 +41,9 @@ def erase(connection: Connection, user_id: UUID) -> dict[str, int] | None:
         return None
     # The guard comes before the messages, whose triggers release a part of it, uncounted.
     rows = {GUARD: connection.execute(query("users/erase_guard"), given).rowcount}
-    for table in (MESSAGES, *_months_apart(connection)):
+    for table in (MESSAGES, *(month.name for month in partitions.apart(connection))):
         statement = compose("users/erase_messages", messages=sql.Identifier(table))
         rows[table] = connection.execute(statement, given).rowcount
     rows["changed_users"] = connection.execute(query("users/erase_changes"), given).rowcount
     rows["users"] = connection.execute(query("users/erase_user"), given).rowcount
     return rows
-
-
-def _months_apart(connection: Connection) -> list[str]:
-    # A month whose detachment was interrupted is in the catalog's list, yet not seen through the
-    # parent any more.
-    interrupted = [
-        month for month in partitions.existing(connection, MESSAGES) if month.state is State.PENDING
-    ]
-    return [month.name for month in (*interrupted, *partitions.detached(connection))]

@@ -69,6 +69,15 @@ def of(connection: Connection, partition: str) -> list[Event]:
     return [_event(row) for row in rows]
 
 
+def detachment(connection: Connection, partition: str) -> Event | None:
+    """Return the event since which the table called partition has been detached.
+
+    None if it was never noted, or what was noted since is another thing.
+    """
+    moves = [event for event in of(connection, partition) if event.event is not Kind.ARCHIVED]
+    return moves[-1] if moves and moves[-1].event is Kind.DETACHED else None
+
+
 def latest(connection: Connection) -> dict[str, Event]:
     """Return what happened last to each partition, by its name."""
     rows: list[Any] = connection.execute(query("partitions/list_latest_events")).fetchall()

@@ -43,7 +43,7 @@ _REASONS = {
     PARTITION_OF: (
         "PARTITION OF locks the partitioned table against reading and writing",
         "CREATE TABLE … (LIKE … INCLUDING ALL) with a CHECK of the bounds, then ALTER TABLE …"
-        " ATTACH PARTITION, as sql/partitions/create_message_month.sql does",
+        " ATTACH PARTITION, as create-partitions does",
     ),
     BARE_BOUND: (
         "an instant without its offset means another one in every session's time zone",

@@ -18,11 +18,10 @@ from birthday_cli.db.migrations_check import had, pending
 from birthday_cli.db.migrations_rehearsal import PlannedFile, rehearse
 from birthday_cli.db.partition_indexes import build_missing
 from birthday_cli.db.partitions import GUARD, MESSAGES, create_month, existing
-from birthday_cli.db.pooler import require_session
 from birthday_cli.db.scratch import scratch
 from birthday_cli.domain import zones
 from birthday_cli.errors import DatabaseUnreachable
-from birthday_cli.pipeline import retain
+from birthday_cli.pipeline import months
 
 MONTHS_AHEAD = 12
 _LOCK_WAIT = 60.0
@@ -54,8 +53,7 @@ def migrate(
     with _patiently(settings, wait) as (_, connection):
         if dry_run:
             waiting = [migration.file for migration in pending(connection, to)]
-            return Migrated(waiting, [] if to else retain.missing(connection, now, MONTHS_AHEAD))
-        require_session(connection)
+            return Migrated(waiting, [] if to else months.missing(connection, now, MONTHS_AHEAD))
         with advisory_lock(connection, Lock.SCHEMA, wait=max(wait, _LOCK_WAIT)):
             record.prepare(connection, available())
             found = pending(connection, to)
@@ -70,7 +68,7 @@ def migrate(
             if to:
                 return Migrated(done, [])
             add_time_zones(connection, sorted(zones.names()))
-            return Migrated(done, retain.create_locked(connection, now, MONTHS_AHEAD))
+            return Migrated(done, months.create_locked(connection, now, MONTHS_AHEAD))
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def plan(settings: Settings, now: datetime, wait: float = 0, to: str | None = No
         found = pending(connection, to)
         for migration in found:
             check(migration)
-        partitions = [] if to else retain.missing(connection, now, MONTHS_AHEAD)
+        partitions = [] if to else months.missing(connection, now, MONTHS_AHEAD)
         if not found:
             return Plan([], partitions)
         with scratch(settings, conninfo) as copy:

@@ -7,7 +7,7 @@ only users who were added or changed are looked at again, of which the database 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -16,6 +16,7 @@ from operator import attrgetter
 
 from birthday_cli.db import partitions, planning
 from birthday_cli.db.connect import Connection
+from birthday_cli.db.partitions import State
 from birthday_cli.db.planning import Morning
 from birthday_cli.domain import calendar
 from birthday_cli.domain.calendar import Line
@@ -59,16 +60,18 @@ def plan(
     late. Days that passed while nothing was planned get messages that are FAILED, so that nobody is
     forgotten silently. What is QUEUED or further is left alone. `full` looks at everyone again, as
     if all had changed. Idempotent, in a transaction for each day and each batch of users; `dry_run`
-    rolls back. Raises MissingPartition, naming the months, before anything of that day is inserted.
+    rolls back. Raises MissingPartition, naming the months, at the end: what belongs to others is
+    planned by then, and what belongs to them will be once they are there.
     """
     done = Planned({message_type.name: 0 for message_type in rules.message_types})
+    needed: set[Month] = set()
     with connection.transaction(force_rollback=True) if dry_run else nullcontext():
         known = planning.planned_mornings(connection)
         calendars, planned = {}, {}
         for message_type in rules.message_types:
             of_type = known.get(message_type.name, {})
             wanted = _wanted(message_type, of_type, now, horizon, rules)
-            wanted = _with_months(connection, wanted, now, done)
+            wanted = _with_months(connection, wanted, now, done, needed)
             calendars[message_type] = wanted
             planned[message_type] = [
                 line
@@ -83,7 +86,14 @@ def plan(
             for day, lines in groupby(wanted, attrgetter("delivery_date")):
                 _plan_day(connection, message_type, day, list(lines), of_type, now, full, done)
         _plan_changed_users(connection, calendars, now, rules, done)
-        planning.forget_old_mornings(connection, now - rules.look_back)
+        if not needed:
+            planning.forget_old_mornings(connection, now - rules.look_back)
+    if needed:
+        ahead = max(max(needed).months_after(Month.of(now)), 1)
+        raise MissingPartition(
+            f"there is no partition for {', '.join(map(str, sorted(needed)))}:"
+            f" run `bdaysched create-partitions {ahead}`. What belongs to other months is planned"
+        )
     return done
 
 
@@ -97,7 +107,7 @@ def _wanted(
     """Return the lines that have been planned, or are to be: day by day, the oldest first."""
     ahead = now + horizon + _BETWEEN_MORNINGS
     instants = [morning.scheduled_send_time for morning in known] or [now]
-    reached = max(instants) if known else None
+    reached = _reached(known)
     return [
         line
         for line in calendar.lines(
@@ -108,29 +118,48 @@ def _wanted(
         if Morning(line.delivery_date, line.scheduled_send_time) in known
         or (
             line.scheduled_send_time <= ahead
-            and (line.matters_until > now or (reached and line.scheduled_send_time > reached))
+            and (line.matters_until > now or _comes_after(line.scheduled_send_time, reached))
         )
     ]
 
 
+def _reached(known: Iterable[Morning]) -> dict[Month, datetime]:
+    """Return the last instant that has been planned in each month."""
+    reached: dict[Month, datetime] = {}
+    for _, at in sorted(known, key=attrgetter("scheduled_send_time")):
+        reached[Month.of(at)] = at
+    return reached
+
+
+def _comes_after(at: datetime, reached: dict[Month, datetime]) -> bool:
+    """Tell whether planning, which has been somewhere, has not got to at.
+
+    Later months do not count: they may have been planned while that of at had no partition.
+    """
+    month = Month.of(at)
+    before = [last for planned, last in reached.items() if planned <= month]
+    return bool(before) and at > max(before)
+
+
 def _with_months(
-    connection: Connection, lines: list[Line], now: datetime, done: Planned
+    connection: Connection, lines: list[Line], now: datetime, done: Planned, needed: set[Month]
 ) -> list[Line]:
-    """Return the lines whose month has a partition; raise when one is needed that has none."""
-    months = {partition.month for partition in partitions.existing(connection, partitions.MESSAGES)}
+    """Return the lines whose month has a partition; add those that lack one to what is needed.
+
+    A month whose lines are all over is not needed any more, but lost.
+    """
+    months = {
+        partition.month
+        for partition in partitions.existing(connection, partitions.MESSAGES)
+        if partition.state is State.ATTACHED
+    }
     missing = {Month.of(at) for at in {line.scheduled_send_time for line in lines}} - months
     if not missing:
         return lines
     without = [line for line in lines if Month.of(line.scheduled_send_time) in missing]
-    if needed := {
-        Month.of(line.scheduled_send_time) for line in without if line.matters_until > now
-    }:
-        ahead = max(max(needed).months_after(Month.of(now)), 1)
-        raise MissingPartition(
-            f"there is no partition for {', '.join(map(str, sorted(needed)))}:"
-            f" run `bdaysched create-partitions {ahead}`"
-        )
-    done.lost_months = sorted({*done.lost_months, *map(str, missing)})
+    wanting = {Month.of(line.scheduled_send_time) for line in without if line.matters_until > now}
+    needed |= wanting
+    done.lost_months = sorted({*done.lost_months, *map(str, missing - wanting)})
     return [line for line in lines if Month.of(line.scheduled_send_time) not in missing]
 
 

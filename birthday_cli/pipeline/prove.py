@@ -21,7 +21,7 @@ from birthday_cli.domain.profile import Profile
 from birthday_cli.domain.sample import people
 from birthday_cli.domain.states import Status
 from birthday_cli.errors import BdayschedError
-from birthday_cli.pipeline import retain
+from birthday_cli.pipeline import months
 from birthday_cli.pipeline.plan import plan
 from birthday_cli.pipeline.schema_build import from_file
 from birthday_cli.pipeline.schema_check import compare
@@ -69,7 +69,7 @@ def _fill(connection: Connection, settings: Settings, now: datetime) -> None:
     """Put rows into every table, and messages of every status into three months."""
     rules = ruling.of(settings)
     add_time_zones(connection, sorted(zones.names()))
-    retain.create_locked(connection, now, 1, months_back=1)
+    months.create_locked(connection, now, 1, months_back=1)
     sample = people(_USERS, 1, Profile.MIXED)
     users.add_with_ids(connection, sample)
     mornings = [Month.of(now).plus(months).start + timedelta(days=1) for months in (-1, 0, 1)]

@@ -16,7 +16,6 @@ from birthday_cli.db.connect import Connection, connect, connect_to, database
 from birthday_cli.db.locks import Lock, advisory_lock, with_short_locks
 from birthday_cli.db.migrations import Migration
 from birthday_cli.db.migrations_apply import apply
-from birthday_cli.db.pooler import require_session
 from birthday_cli.db.queries import compose, query
 from birthday_cli.db.scratch import scratch
 from birthday_cli.domain.schema import Key, Kind, Schema
@@ -73,7 +72,7 @@ def look(settings: Settings) -> Ours:
     """Return what `reset` would drop and leave; raises as it does."""
     with database(settings) as conninfo, connect_to(conninfo, settings) as connection:
         development.require_development(connection)
-        return _find(connection, _known(settings, conninfo, connection))
+        return _read(settings, conninfo, connection)[1]
 
 
 def reset(
@@ -90,13 +89,19 @@ def reset(
     with database(settings) as conninfo:
         with connect_to(conninfo, settings, "bdaysched reset") as connection:
             development.require_development(connection)
-            require_session(connection)
-            known = _known(settings, conninfo, connection)
-            agree(_find(connection, known))
+            known, found = _read(settings, conninfo, connection)
+            agree(found)
             with advisory_lock(connection, Lock.SCHEMA, wait=_LOCK_WAIT):
                 dropped, left = with_short_locks(connection, lambda: _drop(connection, known))
         # With a lock of its own: whoever comes in between starts over, or does this.
         return Reset(dropped, left, migrate(settings, now))
+
+
+def _read(settings: Settings, conninfo: str, connection: Connection) -> tuple[set[Key], Ours]:
+    # Under the lock: PostgreSQL's functions that describe an object fail when it is being dropped.
+    with advisory_lock(connection, Lock.SCHEMA, wait=_LOCK_WAIT):
+        known = _known(settings, conninfo, connection)
+        return known, _find(connection, known)
 
 
 def _known(settings: Settings, conninfo: str, connection: Connection) -> set[Key]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
@@ -12,10 +12,12 @@ from birthday_cli.config import Settings
 from birthday_cli.db.connect import connect_async, connect_to, database
 from birthday_cli.db.locks import Lock, advisory_lock
 from birthday_cli.domain import rules as ruling
+from birthday_cli.errors import MissingPartition
 from birthday_cli.pipeline.beating import a_run
 from birthday_cli.pipeline.dispatch import Dispatched, dispatch
 from birthday_cli.pipeline.plan import Planned, plan
 from birthday_cli.pipeline.recover import Recovered, recover
+from birthday_cli.pipeline.runway import lengthen
 
 
 class Step(Enum):
@@ -31,8 +33,9 @@ ALL_STEPS = frozenset(Step)
 
 @dataclass(frozen=True)
 class Scheduled:
-    """What one run did; None for a step that was not asked for."""
+    """What one run did; None for a step that was not asked for. `made` names new partitions."""
 
+    made: list[str] = field(default_factory=list)
     recovered: Recovered | None = None
     planned: Planned | None = None
     dispatched: Dispatched | None = None
@@ -48,10 +51,11 @@ def schedule(
 ) -> Scheduled:
     """Run steps in the order plan, recover, dispatch, so that what is brought back goes out.
 
-    `full` plans as if every user had changed; `dry_run` only counts what would be planned. A broker
-    that cannot be reached does not keep messages from being planned. Raises Locked if another run
-    is under way for longer than `wait` seconds, MissingPartition when a month is not there, and
-    what connecting raises.
+    Before planning, the months that it can need are made where they lack, if the role may. `full`
+    plans as if every user had changed; `dry_run` only counts what would be planned. A broker that
+    cannot be reached does not keep messages from being planned, and a month that is missing keeps
+    nothing from being queued. Raises Locked if another run is under way for longer than `wait`
+    seconds, MissingPartition at the end when a month is not there, and what connecting raises.
     """
     rules = ruling.of(settings)
     horizon = timedelta(seconds=settings.schedule_horizon)
@@ -63,12 +67,21 @@ def schedule(
     ):
         if dry_run:
             return Scheduled(planned=plan(connection, now, horizon, rules, full, dry_run=True))
-        planned = plan(connection, now, horizon, rules, full) if Step.PLAN in steps else None
-        if not steps & {Step.RECOVER, Step.DISPATCH}:
-            return Scheduled(planned=planned)
-        recovered, dispatched = asyncio.run(_queue(settings, conninfo, now, steps))
-        run.queued = dispatched.queued if dispatched else 0
-        return Scheduled(recovered, planned, dispatched)
+        made: list[str] = []
+        planned = lacking = None
+        if Step.PLAN in steps:
+            made = lengthen(connection, settings, now)
+            try:
+                planned = plan(connection, now, horizon, rules, full)
+            except MissingPartition as problem:
+                lacking = problem
+        recovered = dispatched = None
+        if steps & {Step.RECOVER, Step.DISPATCH}:
+            recovered, dispatched = asyncio.run(_queue(settings, conninfo, now, steps))
+            run.queued = dispatched.queued if dispatched else 0
+        if lacking:
+            raise lacking
+        return Scheduled(made, recovered, planned, dispatched)
 
 
 async def _queue(

@@ -19,7 +19,7 @@ from birthday_cli.domain.rules import Rules
 from birthday_cli.domain.sample import people
 from birthday_cli.domain.states import Status
 from birthday_cli.domain.user import User
-from birthday_cli.pipeline import retain
+from birthday_cli.pipeline import months
 from birthday_cli.pipeline.plan import plan
 
 MONTHS = 3
@@ -59,7 +59,7 @@ def seed(
     ):
         partitions.require_table(connection)
         with connection.transaction(force_rollback=dry_run):
-            retain.create_locked(connection, now, MONTHS, months_back=MONTHS)
+            months.create_locked(connection, now, MONTHS, months_back=MONTHS)
             added = users.add_with_ids(connection, sample)
             past = messages.insert_history(connection, list(_history(sample, now, rules)))
             horizon = timedelta(days=30 * MONTHS)

@@ -34,7 +34,7 @@ from birthday_cli.domain.profile import Profile
 from birthday_cli.domain.rules import Rules
 from birthday_cli.domain.sample import people
 from birthday_cli.domain.user import User
-from birthday_cli.pipeline import retain
+from birthday_cli.pipeline import months
 from birthday_cli.pipeline.audit import Audit, audit_over
 from birthday_cli.pipeline.deliver import Worker
 from birthday_cli.pipeline.dispatch import dispatch
@@ -167,7 +167,7 @@ async def _play(
         for stop, until in zip(stops, [*stops[1:], stops[-1]], strict=True):
             if (stop.year, stop.month) != month:
                 month = (stop.year, stop.month)
-                retain.create_locked(connection, stop, _MONTHS_AHEAD)
+                months.create_locked(connection, stop, _MONTHS_AHEAD)
                 tell(f"{stop:%B %Y}")
             # Of an outage, which is a longer step, people know nothing.
             cast.change(stop, changes_a_day * (until - stop) / _DAY)

@@ -2,4 +2,3 @@ CREATE TABLE {partition} (
     LIKE message_guard INCLUDING INDEXES,
     CONSTRAINT {check} CHECK (delivery_date >= {starts_at} AND delivery_date < {ends_at})
 );
-ALTER TABLE message_guard ATTACH PARTITION {partition} FOR VALUES FROM ({starts_at}) TO ({ends_at});

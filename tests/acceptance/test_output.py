@@ -66,11 +66,14 @@ async def test_a_destructive_command_asks_on_a_terminal(
 ) -> None:
     await program.run("create-partitions", "1", BDAYSCHED_NOW="2020-01-15T00:00Z")
     before = (await program.run("monitor", "partitions")).out
-    asked = on_terminal("drop-partitions", "12", answer="n\n")
+    asked = on_terminal("drop-partitions", "12", "--grace", "0", answer="n\n")
     assert "message_logs_2020_01: empty" in asked
-    assert "deletes 2 partitions with 0 messages for good" in asked
+    assert "deletes 2 partitions with 0 messages (" in asked
     assert (await program.run("monitor", "partitions")).out == before
-    assert "dropped message_logs_2020_01" in on_terminal("drop-partitions", "12", answer="y\n")
+    asked = on_terminal("drop-partitions", "12", answer="y\n")
+    assert "detaches 2 partitions with 0 messages (" in asked
+    asked = on_terminal("drop-partitions", "12", "--grace", "0", answer="y\n")
+    assert "dropped message_logs_2020_01" in asked
     assert "2020_01" not in (await program.run("monitor", "partitions")).out
 
 

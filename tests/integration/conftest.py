@@ -12,7 +12,7 @@ import pytest
 
 from birthday_cli.config import Settings
 from birthday_cli.db import queries
-from birthday_cli.pipeline import deliver, retain
+from birthday_cli.pipeline import deliver, months
 from tests.servers.receiver import Receiver
 from tests.told import MARCH
 from tests.working import Brokers
@@ -46,7 +46,7 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def march(settings: Settings, connection: psycopg.Connection) -> Settings:
     """Settings whose database has the months around March 2027."""
-    retain.create_locked(connection, MARCH, 12, months_back=2)
+    months.create_locked(connection, MARCH, 12, months_back=2)
     return settings
 
 

@@ -17,7 +17,7 @@ from birthday_cli.config import Settings
 from birthday_cli.domain import calendar, rules, zones
 from birthday_cli.domain.month_day import LeapRule
 from birthday_cli.domain.rules import Rules
-from birthday_cli.pipeline import retain
+from birthday_cli.pipeline import months
 from birthday_cli.pipeline.plan import Planned
 from birthday_cli.pipeline.plan import plan as plan_messages
 from tests.facts import NOW, RULES, add_user, planned, statuses
@@ -228,7 +228,7 @@ def test_a_change_on_the_heels_of_the_addition_is_followed(
 
 def test_another_leap_rule_moves_29_february(connection: psycopg.Connection) -> None:
     now = datetime(2027, 2, 26, 12, tzinfo=UTC)
-    retain.create_locked(connection, now, 1)
+    months.create_locked(connection, now, 1)
     add_user(connection, birthday="02-29")
     add_user(connection, birthday="02-28")
     plan(connection, now, 4 * DAY)

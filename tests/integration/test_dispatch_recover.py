@@ -8,7 +8,7 @@ import pytest
 from birthday_cli.brokers.memory import MemoryBroker, MemoryQueue
 from birthday_cli.config import Settings
 from birthday_cli.db.connect import connect_async
-from birthday_cli.pipeline import retain
+from birthday_cli.pipeline import months
 from birthday_cli.pipeline.dispatch import Dispatched, dispatch
 from birthday_cli.pipeline.recover import Recovered, recover
 from tests.facts import NOW, RULES, add_message, column, statuses
@@ -90,7 +90,7 @@ async def test_more_than_a_batch_goes_out_once_each(
 def test_due_rows_are_looked_for_in_their_months_only(connection: psycopg.Connection) -> None:
     from birthday_cli.db.queries import query
 
-    retain.create_locked(connection, NOW, 1, months_back=3)
+    months.create_locked(connection, NOW, 1, months_back=3)
     plan = connection.execute(
         "EXPLAIN " + query("messages/list_due"),
         {

@@ -12,7 +12,7 @@ from birthday_cli.config import Settings
 from birthday_cli.domain import rules as ruling
 from birthday_cli.domain import send_time, zones
 from birthday_cli.domain.month_day import celebrated_on
-from birthday_cli.pipeline import retain
+from birthday_cli.pipeline import months
 from birthday_cli.pipeline.forecast import Forecast, forecast
 from birthday_cli.pipeline.plan import plan
 from tests.facts import NOW, add_user
@@ -74,7 +74,7 @@ def test_every_minute_is_what_reckoning_user_by_user_gives(
 
 def test_it_is_what_planning_inserts(settings: Settings, connection: psycopg.Connection) -> None:
     some_users(connection, 2)
-    retain.create_locked(connection, FEBRUARY, 3)
+    months.create_locked(connection, FEBRUARY, 3)
     found = look_ahead(settings, days=50)
     plan(connection, FEBRUARY, timedelta(days=50), ruling.of(settings))
     rows = connection.execute(

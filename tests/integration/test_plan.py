@@ -10,8 +10,8 @@ from birthday_cli.db import partitions
 from birthday_cli.domain import send_time, zones
 from birthday_cli.domain.month_day import LeapRule
 from birthday_cli.errors import MissingPartition
+from birthday_cli.pipeline import months
 from birthday_cli.pipeline import plan as planning
-from birthday_cli.pipeline import retain
 from tests.facts import NOW, RULES, add_user, planned, statuses
 
 TWO_DAYS = timedelta(hours=48)
@@ -88,7 +88,7 @@ def test_29_february_in_a_common_year(
     connection: psycopg.Connection, rule: LeapRule, expected: list[date]
 ) -> None:
     now = datetime(2027, 2, 27, tzinfo=UTC)
-    retain.create_locked(connection, now, 1)
+    months.create_locked(connection, now, 1)
     add_user(connection, birthday="02-29")
     plan(connection, now=now, horizon=timedelta(days=4), rule=rule)
     assert [day for day, _, _ in planned(connection)] == expected
@@ -96,7 +96,7 @@ def test_29_february_in_a_common_year(
 
 def test_29_february_in_a_leap_year(connection: psycopg.Connection) -> None:
     now = datetime(2028, 2, 27, tzinfo=UTC)
-    retain.create_locked(connection, now, 1)
+    months.create_locked(connection, now, 1)
     add_user(connection, birthday="02-29")
     plan(connection, now=now, horizon=timedelta(days=4))
     assert [day for day, _, _ in planned(connection)] == [date(2028, 2, 29)]
@@ -137,7 +137,7 @@ def test_a_missing_month_is_named_with_the_command_that_makes_it(
     assert str(last.plus(1)) in str(missing.value)
     assert "bdaysched create-partitions 1" in str(missing.value)
     assert statuses(connection) == {}
-    retain.create_locked(connection, now, 1)
+    months.create_locked(connection, now, 1)
     assert plan(connection, now=now) == 1
 
 

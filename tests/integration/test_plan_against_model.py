@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from birthday_cli.domain import zones
-from birthday_cli.pipeline import retain
+from birthday_cli.pipeline import months
 from birthday_cli.pipeline.plan import plan
 from tests.facts import RULES, add_user
 
@@ -129,7 +129,7 @@ def rows(connection: psycopg.Connection, status: str) -> list[Any]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_random_changes(connection: psycopg.Connection, seed: int) -> None:
-    retain.create_locked(connection, START, 2)
+    months.create_locked(connection, START, 2)
     model = Model(connection, seed)
     now = START
     model.add(now)

@@ -17,7 +17,7 @@ import birthday_cli
 from birthday_cli.config import Settings
 from birthday_cli.domain import rules
 from birthday_cli.errors import UsageError
-from birthday_cli.pipeline import retain
+from birthday_cli.pipeline import months
 from birthday_cli.pipeline.plan import plan
 from tests.facts import add_user, planned
 
@@ -39,7 +39,7 @@ def declared(tmp_path: Path) -> Settings:
 
 
 def test_a_third_type(connection: psycopg.Connection, declared: Settings) -> None:
-    retain.create_locked(connection, NOW, 1)
+    months.create_locked(connection, NOW, 1)
     connection.execute(SCHEMA)
     user = add_user(connection, "Asia/Kathmandu", None, first_name="Ada", email="ada@example.com")
     connection.execute("UPDATE users SET location_city = 'Lalitpur' WHERE id = %s", (user,))
@@ -84,7 +84,7 @@ def test_a_type_that_the_database_was_not_prepared_for(
     said: str,
 ) -> None:
     prepare(connection)
-    retain.create_locked(connection, NOW, 1)
+    months.create_locked(connection, NOW, 1)
     user = add_user(connection, birthday=None)
     if prepare is _no_constraint:
         connection.execute("UPDATE users SET joined_date = '02-28' WHERE id = %s", (user,))

@@ -1,0 +1,1 @@
+ALTER TABLE {parent} ATTACH PARTITION {partition} FOR VALUES FROM ({starts_at}) TO ({ends_at})
