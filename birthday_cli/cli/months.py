@@ -7,6 +7,7 @@ import typer
 
 from birthday_cli.cli import options, output
 from birthday_cli.cli.options import AsJson, DryRun, Yes
+from birthday_cli.errors import redact
 
 if TYPE_CHECKING:
     from birthday_cli.pipeline.retain import Expired, Retained
@@ -61,7 +62,9 @@ def drop_partitions(
     ] = 3,
     archive: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Write each month there before it is dropped."),
+        typer.Option(
+            metavar="DIR", help="Write each month there before it is dropped: a folder or URL."
+        ),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Also months with messages not SENT or FAILED.")
@@ -118,15 +121,17 @@ def _question(expected: "Retained", grace: int, archive: str | None) -> str | No
             f" after {grace} days drops them."
         )
     if expected.dropped:
-        first = f", once they are archived in {archive}" if archive else ""
+        first = f", once they are archived in {redact(archive)}" if archive else ""
         sentences.append(f"This deletes {_sum(expected.dropped)} for good{first}.")
     return f"{' '.join(sentences)} Go on?" if sentences else None
 
 
 def _tell(done: "Retained", dry_run: bool, force: bool) -> None:
     for month in done.dropped:
+        archived = f"; archived: {month.archive}" if month.archive else ""
         output.tell(
             f"{'would drop' if dry_run else 'dropped'} {month.partition} ({_contents(month)})"
+            f"{archived}"
         )
     for month in done.detached:
         if month.drops_from is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from birthday_cli.archives import store
 from birthday_cli.config import Settings
 from birthday_cli.db import partition_events, partitions
 from birthday_cli.db.connect import Connection, connect
@@ -12,7 +13,8 @@ from birthday_cli.db.locks import Lock, advisory_lock
 from birthday_cli.db.partition_events import Kind
 from birthday_cli.db.partitions import MESSAGES, WAIT, Partition, State
 from birthday_cli.domain.states import FINAL
-from birthday_cli.errors import BdayschedError, UsageError
+from birthday_cli.errors import BdayschedError
+from birthday_cli.pipeline.archive import archive as write_archive
 from birthday_cli.pipeline.months import first_in_use
 
 GRACE = timedelta(days=7)
@@ -26,7 +28,8 @@ class Expired:
     """A month that is older than what is kept: what it holds, and when it may be dropped.
 
     `rows` are its messages by status, `unfinished` those of them that are neither SENT nor FAILED,
-    `bytes` its size with its indexes. `drops_from` is None until it is detached.
+    `bytes` its size with its indexes. `drops_from` is None until it is detached, `archive` where
+    the manifest of its archive is, if this run has made sure of one.
     """
 
     partition: str
@@ -35,6 +38,7 @@ class Expired:
     unfinished: int
     bytes: int
     drops_from: datetime | None
+    archive: str | None = None
 
     @property
     def is_due(self) -> bool:
@@ -79,18 +83,20 @@ def drop(
 ) -> Retained:
     """Take in hand the oldest `maximum` months that are over, one after the other.
 
-    Each is detached, which takes it out of message_logs and keeps its table; then archived, if
-    `archive` says where to; and dropped once it has been detached for as long as `grace`, by the
-    real clock, in this run or a later one. Any step may be interrupted: the next run goes on there.
+    Each is detached, which takes it out of message_logs and keeps its table. Once it has been
+    detached for as long as `grace`, by the real clock, this run or a later one archives it, if
+    `archive` says where to, and drops it. Until then it can still change: `users erase` reaches it.
+    Any step may be interrupted: the next run goes on there.
 
     The guard keeps their dates, so that nothing that was sent then can be planned again. Raises
     BdayschedError, before anything is done, when a month holds rows that are not final and neither
-    `force` is set nor was when it was detached; Locked when a lock does not come within `wait`
-    seconds, or another run is under way.
+    `force` is set nor was when it was detached, or an archive cannot be written, before that month
+    is dropped; UsageError when what reads such a place is not installed; Locked when a lock does
+    not come within `wait` seconds, or another run is under way.
     """
     if archive:
-        # Until pipeline/archive.py is there: to drop without it would be the opposite of the wish.
-        raise UsageError(f"--archive {archive}: this version cannot write archives")
+        # Now, and not a week after the months were detached.
+        store.at(archive)
     with connect(settings, "bdaysched drop-partitions") as connection:
         partitions.require_table(connection)
         with advisory_lock(connection, Lock.SCHEMA, wait=max(wait, _LOCK_WAIT)):
@@ -103,6 +109,10 @@ def drop(
                 _put_apart(connection, partition, force, wait)
                 month = _look(connection, partition._replace(state=State.DETACHED), grace)
                 if month.is_due or not grace:
+                    if archive:
+                        by = connection.info.user
+                        there = write_archive(connection, month.partition, archive, by)
+                        month = replace(month, archive=there.manifest)
                     _drop(connection, month, wait)
                     done.dropped.append(month)
                 else:
@@ -198,6 +208,7 @@ def _drop(connection: Connection, month: Expired, wait: float) -> None:
             Kind.DROPPED,
             connection.info.user,
             month.rows,
+            month.archive,
             forced=bool(month.unfinished),
         )
 

@@ -1,8 +1,9 @@
-"""`bdaysched`, killed with SIGKILL after a number of statements that change months or their record.
+"""`bdaysched`, killed with SIGKILL after a number of steps that change months or their record.
 
     python -m tests.acceptance.killed_months PLACE COMMAND…
 
-PLACE counts from 1; a transaction that such a statement is in is not committed by then.
+PLACE counts from 1, statements and files of an archive that come to be there; a transaction that
+such a statement is in is not committed by then.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import re
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -27,21 +29,31 @@ _CHANGES = re.compile(
 def main() -> None:
     """Wrap from outside, then run the program."""
     place, *arguments = sys.argv[1:]
-    execute = psycopg.Connection.execute
+    execute, move = psycopg.Connection.execute, Path.replace
     passed = 0
 
-    def counted(self: Any, query: Any, *rest: Any, **options: Any) -> Any:
+    def count() -> None:
         nonlocal passed
+        passed += 1
+        if passed == int(place):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def counted(self: Any, query: Any, *rest: Any, **options: Any) -> Any:
         done = execute(self, query, *rest, **options)
         text = query.as_string(self) if isinstance(query, sql.Composable) else str(query)
         if _CHANGES.search(text):
-            passed += 1
-            if passed == int(place):
-                os.kill(os.getpid(), signal.SIGKILL)
+            count()
+        return done
+
+    def moved(self: Path, target: Any) -> Any:
+        done = move(self, target)
+        count()
         return done
 
     vars_of: Any = psycopg.Connection
     vars_of.execute = counted
+    of_paths: Any = Path
+    of_paths.replace = moved
     sys.argv = ["bdaysched", *arguments]
     run()
 

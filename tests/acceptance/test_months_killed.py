@@ -17,6 +17,7 @@ from birthday_cli.db import partition_events, partitions
 from birthday_cli.db.partitions import MESSAGES, State
 from birthday_cli.domain.months import Month
 from birthday_cli.errors import ExitCode
+from birthday_cli.pipeline.archive import verify
 from birthday_cli.pipeline.months import create
 from birthday_cli.pipeline.retain import drop
 from tests.acceptance.conftest import Program
@@ -86,6 +87,30 @@ def test_killed_after_any_step_of_detaching_and_dropping_the_next_run_completes_
             break
     # Detach, note, drop the key, drop the table, note.
     assert place == 6
+
+
+def test_killed_after_any_step_with_an_archive_every_row_is_in_one_of_the_two_places(
+    settings: Settings, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    to = str(tmp_path)
+    command = ("drop-partitions", "0", "--grace", "0", "--max", "1", "--archive", to, "--yes")
+    for place in range(1, ENOUGH):
+        month = THIS.plus(place - 1)
+        name = month.partition_of(MESSAGES)
+        manifest = tmp_path / f"{name}.manifest.json"
+        add_message(connection, due=month.start + timedelta(hours=9), status="SENT")
+        was_killed = killed_at(settings, place, *command)
+        if is_there(connection, name):
+            assert partitions.count_by_status(connection, name) == {"SENT": 1}
+            drop(settings, LONG_AFTER, 0, timedelta(), maximum=1, archive=to)
+        assert not is_there(connection, name)
+        assert verify(str(manifest)).rows_by_status == {"SENT": 1}
+        assert events(connection, name) == ["detached", "archived", "dropped"]
+        assert partition_events.of(connection, name)[-1].archive == str(manifest)
+        if not was_killed:
+            break
+    # Detach, note, the file, its manifest, note, drop the key, drop the table, note.
+    assert place == 9
 
 
 def test_killed_while_it_waits_for_a_transaction_the_next_run_completes_it(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,6 +15,7 @@ from birthday_cli.db.connect import connect
 from birthday_cli.db.partitions import MESSAGES, State
 from birthday_cli.domain.months import Month
 from birthday_cli.errors import BdayschedError, MissingPartition, NotUpToDate
+from birthday_cli.pipeline.archive import verify
 from birthday_cli.pipeline.months import create, create_locked
 from birthday_cli.pipeline.retain import Retained, drop, expired
 from birthday_cli.pipeline.schedule import Step, schedule
@@ -196,6 +198,44 @@ def test_no_more_than_the_oldest_few_are_taken_at_once(
     days_pass(connection, 8)
     assert len(drop(settings, later, 1, maximum=1).dropped) == 1
     assert len(drop(settings, later, 1, NONE, maximum=10).dropped) == 4
+
+
+def test_with_an_archive_it_is_written_when_the_grace_period_is_over_and_then_dropped(
+    settings: Settings, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    message = add_message(connection, status="SENT")
+    add_message(connection, status="SENT")
+    to = str(tmp_path / "kept")
+    drop(settings, LATER, 1, archive=to)
+    assert not (tmp_path / "kept").exists()
+    days_pass(connection, 8)
+    # Who is erased meanwhile is in no archive.
+    connection.execute(f"DELETE FROM {NAME} WHERE id = %s".encode(), (message.id,))
+    first = drop(settings, LATER, 1, archive=to).dropped[0]
+    assert first.archive == str(tmp_path / "kept" / f"{NAME}.manifest.json")
+    assert verify(first.archive).rows_by_status == {"SENT": 1}
+    assert events(connection) == ["detached", "archived", "dropped"]
+    assert not is_there(connection, NAME)
+
+
+def test_what_cannot_be_archived_is_not_dropped(
+    settings: Settings, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    add_message(connection, status="SENT")
+    in_the_way = tmp_path / "file"
+    in_the_way.touch()
+    with pytest.raises(BdayschedError, match=str(in_the_way)):
+        drop(settings, LATER, 1, NONE, archive=str(in_the_way))
+    assert partitions.count_by_status(connection, NAME) == {"SENT": 1}
+    assert events(connection) == ["detached"]
+
+
+def test_a_place_that_nothing_here_can_write_to_is_refused_before_anything_is_detached(
+    settings: Settings, connection: psycopg.Connection
+) -> None:
+    with pytest.raises(BdayschedError, match="nowhere"):
+        drop(settings, LATER, 1, archive="nowhere://bucket")
+    assert attached(connection)[0] == NAME
 
 
 def test_the_current_month_and_in_the_west_yesterdays_is_never_over(settings: Settings) -> None:
