@@ -16,7 +16,7 @@ from birthday_cli.db.partitions import GUARD, MESSAGES, existing
 from birthday_cli.domain.months import Month
 from birthday_cli.errors import MissingPartition
 from birthday_cli.pipeline.months import create
-from birthday_cli.pipeline.runway import MARGIN, Runway, runway
+from birthday_cli.pipeline.runway import Runway, runway
 from birthday_cli.pipeline.schedule import Step, schedule
 from tests.facts import NOW, add_user, planned, statuses
 
@@ -47,7 +47,8 @@ def test_it_is_too_short_a_month_before_a_message_needs_more(
     settings: Settings, connection: psycopg.Connection
 ) -> None:
     end = last_month(connection).plus(1).start
-    short = end - MARGIN - timedelta(days=3)
+    # The horizon, a day for the zones, and a month in which to act.
+    short = end - timedelta(days=2 + 1 + 31)
     assert look(settings, short - timedelta(seconds=1)).problem is None
     found = look(settings, short)
     assert found.missing == [
