@@ -1,6 +1,6 @@
 -- Part of the other queries here: the relations that the schema is about. Out of sight are the
--- months that are made at run time, also once they are detached (they are known by the CHECK
--- constraint that they were made with), what an extension brought, and the record of migrations.
+-- months that are made at run time, also once they are detached or restored beside (they are known by
+-- the CHECK constraint that they were made with), what an extension brought, and the record of migrations.
 SELECT pg_class.*
 FROM pg_class
 WHERE relnamespace = 'public'::regnamespace
@@ -10,7 +10,7 @@ WHERE relnamespace = 'public'::regnamespace
   AND NOT EXISTS (
       SELECT FROM pg_constraint
       WHERE conrelid = pg_class.oid AND contype = 'c'
-        AND relname ~ '_\d{4}_\d{2}$' AND conname = relname || '_month'
+        AND relname ~ '_\d{4}_\d{2}(_restored)?$' AND conname = relname || '_month'
   )
   AND NOT EXISTS (
       SELECT FROM pg_depend

@@ -50,6 +50,11 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment / "bin" / "bdaysched"
 
 
+def test_the_formats_of_archives_come_with_an_extra(installed: Path) -> None:
+    (packages,) = (installed.parents[1] / "lib").glob("python*/site-packages")
+    assert not {path.name for path in packages.iterdir()} & {"pyarrow", "fsspec"}
+
+
 async def test_installed_in_a_clean_environment_it_works_from_another_folder(
     installed: Path, empty_database: str
 ) -> None:

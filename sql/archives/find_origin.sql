@@ -1,0 +1,1 @@
+SELECT obj_description(to_regclass(%(table)s), 'pg_class')
