@@ -1,6 +1,7 @@
 -- Which workers and schedulers there are. Each keeps one row and writes it every few seconds; who has
 -- not done so until stale_at hangs, is cut off or dead. It is logged like any other table, so that
 -- replicas show it, but nobody waits for its commits.
+-- lint: allow prefer-bigint-over-int: a process id stays small
 CREATE TABLE heartbeats (
     id            uuid        NOT NULL,
     kind          text        NOT NULL,
