@@ -11,6 +11,7 @@ from tests.acceptance.conftest import OnTerminal, Program
 
 SHOWING = [
     ["status"],
+    ["partitions"],
     ["monitor"],
     ["monitor", "partitions"],
     ["monitor", "indexes"],
