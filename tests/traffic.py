@@ -12,11 +12,11 @@ from uuid import uuid4
 
 import psycopg
 
+# Each reads all months there are, or all to come, and little of each: what it waits for are locks.
 _READ: tuple[LiteralString, ...] = (
-    "SELECT count(*) FROM message_logs WHERE scheduled_send_time > now() - interval '1 day'"
-    " AND status = 'SCHEDULED'",
-    "SELECT users.id, status FROM users JOIN message_logs ON user_id = users.id LIMIT 10",
-    "SELECT count(*) FROM message_guard WHERE delivery_date > current_date",
+    "SELECT FROM message_logs WHERE scheduled_send_time > now() AND status = 'QUEUED' LIMIT 1",
+    "SELECT status FROM message_logs WHERE user_id = (SELECT id FROM users LIMIT 1) LIMIT 10",
+    "SELECT FROM message_guard WHERE delivery_date > current_date LIMIT 1",
 )
 _WRITE: tuple[LiteralString, ...] = (
     "INSERT INTO users (id, first_name, last_name, email, timezone)"
