@@ -14,17 +14,17 @@ from psycopg import errors
 from birthday_cli.brokers.base import Depth
 from birthday_cli.config import Settings
 from birthday_cli.db import cache as redis
-from birthday_cli.db import heartbeats, migrations_check, migrations_record, monitoring, partitions
+from birthday_cli.db import heartbeats, migrations_check, migrations_record, monitoring
 from birthday_cli.db.cache import Cache
 from birthday_cli.db.connect import Connection, connect_async, connect_to, database
 from birthday_cli.db.heartbeats import Heartbeat as Heartbeat
 from birthday_cli.db.monitoring import Lateness
 from birthday_cli.db.pausing import Pause, current
 from birthday_cli.db.queries import query
-from birthday_cli.domain.months import Month
 from birthday_cli.errors import BdayschedError, redact
 from birthday_cli.pipeline import look
 from birthday_cli.pipeline.queue import ask_broker
+from birthday_cli.pipeline.runway import Runway, runway
 
 T = TypeVar("T")
 
@@ -34,14 +34,6 @@ _LATE_AT_P99 = 60.0
 _TOO_MANY_FAILED = 0.01
 # A screen comes at once, or says what it does without.
 _LONGEST_QUESTION_MS = 10_000
-
-
-@dataclass(frozen=True)
-class Runway:
-    """Until when there is a partition for each month, and what is wrong with that."""
-
-    reaches: datetime
-    problem: str | None
 
 
 @dataclass(frozen=True)
@@ -261,15 +253,3 @@ class _Inquiry:
                 f"1 in 100 messages of today was late by {lateness.p99:,.0f} s or more",
                 "bdaysched monitor lateness",
             )
-
-
-def runway(connection: Connection, settings: Settings, now: datetime) -> Runway:
-    """Return how far the months reach, which has to be a month further than planning looks."""
-    there = {each.month for each in partitions.existing(connection, partitions.MESSAGES)}
-    month = Month.of(now)
-    while month in there:
-        month = month.plus(1)
-    if month.start > now + timedelta(seconds=settings.schedule_horizon, days=31):
-        return Runway(month.start, None)
-    name = month.partition_of(partitions.MESSAGES)
-    return Runway(month.start, f"no {name}: run `bdaysched create-partitions 12`")
