@@ -12,6 +12,7 @@ from birthday_cli.cli import (
     books,
     demo,
     explain,
+    figures,
     generate,
     look,
     migrate,
@@ -24,6 +25,7 @@ from birthday_cli.cli import (
     schema,
     schema_check,
     schema_lint,
+    units,
     work,
 )
 from birthday_cli.cli.output import fail, tell
@@ -54,6 +56,8 @@ for room in (
     explain,
     books,
     demo,
+    figures,
+    units,
 ):
     room.register(app)
 

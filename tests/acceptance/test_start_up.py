@@ -25,6 +25,8 @@ COMMANDS = [
     ["users", "delete"],
     ["create-partitions"],
     ["drop-partitions"],
+    ["partitions"],
+    ["restore-partition"],
     ["schedule"],
     ["run-worker"],
     ["monitor"],
@@ -49,9 +51,12 @@ COMMANDS = [
     ["schema", "baseline"],
     ["schema", "lint"],
     ["reset"],
+    ["metrics"],
+    ["units"],
 ]
 HEAVY = {
     *("psycopg", "psycopg_pool", "pika", "pycurl", "aiohttp", "aiosmtplib", "redis"),
+    *("pyarrow", "fsspec"),
     *("asyncio", "dateutil", "ssl"),
 }
 

@@ -15,6 +15,10 @@ bash .ci/python >/dev/null 2>&1 || missing+=(python3 python3-venv)
 is_there '/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server' || missing+=(rabbitmq-server)
 command -v redis-server >/dev/null || missing+=(redis-server)
 command -v openssl >/dev/null || missing+=(openssl)
+command -v systemd-analyze >/dev/null || missing+=(systemd)
+# For crontab, which checks what it reads; and 100 MB for promtool, without starting the server.
+command -v crontab >/dev/null || missing+=(cron)
+command -v promtool >/dev/null || missing+=(prometheus)
 is_there '/usr/sbin/pgbouncer' || command -v pgbouncer >/dev/null || missing+=(pgbouncer)
 if ! is_there /usr/lib/postgresql/15/bin/postgres; then
     if [ "$(id -u)" = 0 ] && ! in_distribution postgresql-15; then
