@@ -6,8 +6,8 @@ dispatch query, an insert, the sizes; then `many_months`: planning and locks.
 
     python -m benchmarks.partitions --rows 20000000
 
-The server is on a disk, with fsync off, which favours DELETE: it writes a log and DROP does not. The
-tables take 18 GB for 20 million rows; all is gone afterwards.
+The server is on a disk, with fsync off, which favours DELETE: it writes a log and DROP does not.
+The tables take 18 GB for 20 million rows; all is gone afterwards.
 """
 
 from __future__ import annotations
