@@ -2,5 +2,4 @@
 SELECT extract(epoch FROM max(last_beat_at))::double precision
 FROM heartbeats
 WHERE kind = 'scheduler'
-  AND failed = 0
   AND starts_with(state, 'done')

@@ -102,11 +102,12 @@ def test_when_schedule_ended_well(settings: Settings) -> None:
     assert read(measure(settings, NOW))[name] == pytest.approx(time.time(), abs=60)
 
 
-def test_a_run_that_failed_is_no_success(
-    settings: Settings, connection: psycopg.Connection
+@pytest.mark.parametrize("state", ["failed: broken", "running"])
+def test_a_run_that_failed_or_goes_on_is_no_success(
+    settings: Settings, connection: psycopg.Connection, state: str
 ) -> None:
     schedule(settings, NOW)
-    connection.execute("UPDATE heartbeats SET failed = 1, state = 'failed: broken'")
+    connection.execute("UPDATE heartbeats SET state = %s", (state,))
     found = read(measure(settings, NOW))
     assert "bdaysched_schedule_last_success_timestamp_seconds" not in found
 
