@@ -277,7 +277,7 @@ class TestPostgres(OnPostgres, BrokerConformance):
             await broker.consume(4)
             first = await take(broker, 2)
             async with asyncio.timeout(HANG):
-                while bench.execute(leased) != [(4,)]:
+                while bench.execute(leased) != [(4,)]:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
             await broker.stop_consuming()
             await other.consume(10)

@@ -24,8 +24,7 @@ MAY_IMPORT = {
     "channels": BASE | {"domain", "channels"},
     "archives": BASE | {"domain", "archives"},
     "telemetry": BASE | {"domain", "telemetry"},
-    "pipeline": BASE
-    | {"domain", "db", "brokers", "channels", "archives", "telemetry", "pipeline"},
+    "pipeline": BASE | {"domain", "db", "brokers", "channels", "archives", "telemetry", "pipeline"},
     # Only values that name choices; the rest goes through use cases.
     "cli": BASE | {"domain", "pipeline", "telemetry", "cli"},
 }
