@@ -49,5 +49,5 @@ clean: ## remove the environment and what was built
 	@touch $@
 
 .venv/.test: .venv/.python
-	@$(PIP) --editable '.[archive,embedded,lint,redis,smtp]' --group test
+	@$(PIP) --editable '.[archive,embedded,lint,redis,smtp,studio]' --group test
 	@touch $@

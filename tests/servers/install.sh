@@ -19,6 +19,8 @@ command -v systemd-analyze >/dev/null || missing+=(systemd)
 # For crontab, which checks what it reads; and 100 MB for promtool, without starting the server.
 command -v crontab >/dev/null || missing+=(cron)
 command -v promtool >/dev/null || missing+=(prometheus)
+command -v chromium >/dev/null || missing+=(chromium)
+command -v chromedriver >/dev/null || missing+=(chromium-driver)
 is_there '/usr/sbin/pgbouncer' || command -v pgbouncer >/dev/null || missing+=(pgbouncer)
 if ! is_there /usr/lib/postgresql/15/bin/postgres; then
     if [ "$(id -u)" = 0 ] && ! in_distribution postgresql-15; then
