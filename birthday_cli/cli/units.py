@@ -34,6 +34,10 @@ def units(
     keep: Annotated[
         int, typer.Option(metavar="MONTHS", min=1, help="Months to keep, if dropping is enabled.")
     ] = 24,
+    archive: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Archive there what is dropped: a folder, or a URL."),
+    ] = None,
     metrics_file: Annotated[
         Path, typer.Option(metavar="FILE", help="Where metrics are written every minute.")
     ] = Path("/var/lib/prometheus/node-exporter/bdaysched.prom"),
@@ -51,7 +55,7 @@ def units(
     from birthday_cli.pipeline import units
 
     installation = units.Installation(
-        user, environment_file, every, ahead, keep, metrics_file, notify
+        user, environment_file, every, ahead, keep, metrics_file, notify, archive
     )
     files = (
         {"bdaysched.crontab": units.crontab(installation)}

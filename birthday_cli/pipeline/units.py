@@ -22,7 +22,11 @@ _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - where it must not be
 
 @dataclass(frozen=True)
 class Installation:
-    """Who runs what. `notify` is the command for a unit that failed; its name is put after it."""
+    """Who runs what.
+
+    `notify` is the command for a unit that failed; its name is put after it. `archive` is where
+    months are written before they are dropped: a folder, or a URL.
+    """
 
     user: str
     environment_file: Path
@@ -31,6 +35,15 @@ class Installation:
     keep: int
     metrics_file: Path
     notify: str
+    archive: str | None = None
+
+    @property
+    def archive_folder(self) -> Path | None:
+        """The archive, if it is a folder of this machine."""
+        scheme, separator, rest = (self.archive or "").partition("://")
+        if separator:
+            return Path(rest) if scheme == "file" else None
+        return Path(scheme) if scheme else None
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,7 @@ def _jobs(installation: Installation) -> list[_Job]:
             "* * * * *",
             # That the database is away is what the file says, and an alert is made of that.
             lines=f"SuccessExitStatus={ExitCode.DATABASE_UNREACHABLE}\nTimeoutStartSec=2min\n"
-            f"ReadWritePaths=-{_unit_word(str(installation.metrics_file.parent))}\n",
+            + _writing(installation.metrics_file.parent),
             accuracy="1s",
         ),
         _Job(
@@ -99,13 +112,16 @@ def _jobs(installation: Installation) -> list[_Job]:
         _Job(
             "drop-partitions",
             "the months that are over; deletes them for good",
-            ("drop-partitions", str(installation.keep), "--yes"),
+            (
+                *("drop-partitions", str(installation.keep), "--yes"),
+                *(("--archive", installation.archive) if installation.archive else ()),
+            ),
             # A run detaches; one that comes when the days of grace are over drops.
             "*-*-02,12 03:40:00",
             "40 3 2,12 * *",
             is_wanted=False,
             limits=five_times,
-            lines=again + "TimeoutStartSec=6h\n",
+            lines=again + "TimeoutStartSec=6h\n" + _writing(installation.archive_folder),
             delay="15min",
             catches_up=True,
         ),
@@ -194,10 +210,14 @@ def crontab(installation: Installation) -> str:
 def next_commands(installation: Installation, folder: str | None, cron: bool) -> list[str]:
     """Return what an operator does with the files, in order; nothing of it is done here."""
     where = folder or "DIR"
+    archive = installation.archive_folder
+    made = f"install -d -m 700 -o {installation.user} {shlex.quote(str(archive))}"
+    first = [made] if archive else []
     if cron:
-        return [f"crontab -u {installation.user} {where}/bdaysched.crontab"]
+        return [*first, f"crontab -u {installation.user} {where}/bdaysched.crontab"]
     timers = " ".join(f"bdaysched-{job.name}.timer" for job in _jobs(installation) if job.is_wanted)
     return [
+        *first,
         f"install -m 644 {where}/bdaysched-* /etc/systemd/system/",
         "systemctl daemon-reload",
         f"systemctl enable --now {timers} bdaysched-worker@1.service",
@@ -206,11 +226,17 @@ def next_commands(installation: Installation, folder: str | None, cron: bool) ->
 
 
 def _check(installation: Installation) -> None:
-    words = [*program(), str(installation.environment_file), str(installation.metrics_file)]
+    words = [
+        *program(),
+        str(installation.environment_file),
+        str(installation.metrics_file),
+        installation.archive or "",
+    ]
     if any(character in word for word in words for character in "\n\r"):
         raise UsageError("a path with a line break in it cannot be written into a unit")
-    for path in (installation.environment_file, installation.metrics_file):
-        if not path.is_absolute():
+    paths = (installation.environment_file, installation.metrics_file, installation.archive_folder)
+    for path in paths:
+        if path and not path.is_absolute():
             raise UsageError(
                 f"{path} is not an absolute path: a service begins in a folder of its own"
             )
@@ -239,6 +265,11 @@ def _filled(
 
 def _text(name: str) -> str:
     return (_FILES / name).read_text(encoding="utf-8")
+
+
+def _writing(folder: Path | None) -> str:
+    """Return the line that lets a unit write into folder, once that is there."""
+    return f"ReadWritePaths=-{_unit_word(str(folder))}\n" if folder else ""
 
 
 def _unit_word(word: str) -> str:

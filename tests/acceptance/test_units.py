@@ -122,6 +122,7 @@ def test_dropping_is_not_enabled_with_the_rest() -> None:
     [
         {"environment_file": Path("/etc/my bdays 100%/.env")},
         {"metrics_file": Path("/var/lib/node exporter/100%.prom")},
+        {"archive": "/backup/all months 100%"},
     ],
 )
 def test_spaces_and_percent_signs_are_taken_as_they_are(
@@ -147,6 +148,25 @@ def test_spaces_and_percent_signs_are_taken_as_they_are(
 def test_what_no_unit_can_hold_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         made(replace(INSTALLATION, **changed))
+
+
+def test_dropping_may_archive_first_and_may_write_there_then() -> None:
+    service = "bdaysched-drop-partitions.service"
+    assert "--archive" not in made()[service]
+    assert "ReadWritePaths" not in made()[service]
+    for archive, folder in [("/backup/months", "/backup/months"), ("file:///backup", "/backup")]:
+        installation = replace(INSTALLATION, archive=archive)
+        text = made(installation)[service]
+        assert value(text, "ExecStart").endswith(f"drop-partitions 24 --yes --archive {archive}")
+        assert value(text, "ReadWritePaths") == f"-{folder}"
+        assert "install -d -m 700 -o bdaysched " + folder in units.next_commands(
+            installation, None, cron=False
+        )
+    bucket = made(replace(INSTALLATION, archive="s3://bucket/months"))[service]
+    assert "--archive s3://bucket/months" in bucket
+    assert "ReadWritePaths" not in bucket
+    with pytest.raises(UsageError, match="not an absolute path"):
+        made(replace(INSTALLATION, archive="months"))
 
 
 def test_cron_reads_the_crontab(tmp_path: Path) -> None:
@@ -177,6 +197,8 @@ async def made_here(program: Program, tmp_path: Path) -> Path:
         str(tmp_path / ".env"),
         "--metrics-file",
         str(tmp_path / "bdaysched.prom"),
+        "--archive",
+        str(tmp_path / "months"),
     )
     assert ended.code == 0, ended.err
     assert "systemctl enable --now" in ended.err
