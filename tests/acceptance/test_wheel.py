@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -35,6 +36,12 @@ def test_it_carries_every_sql_file(wheel: Path) -> None:
     assert carried == {str(path.relative_to(ROOT)) for path in (ROOT / "sql").rglob("*.sql")}
 
 
+def test_it_carries_what_units_are_made_from(wheel: Path) -> None:
+    there = {str(path.relative_to(ROOT)) for path in (ROOT / "birthday_cli/unit_files").iterdir()}
+    assert there
+    assert there <= set(zipfile.ZipFile(wheel).namelist())
+
+
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = tmp_path_factory.mktemp("environment")
@@ -53,6 +60,23 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_formats_of_archives_come_with_an_extra(installed: Path) -> None:
     (packages,) = (installed.parents[1] / "lib").glob("python*/site-packages")
     assert not {path.name for path in packages.iterdir()} & {"pyarrow", "fsspec"}
+
+
+def test_units_work_from_it(installed: Path) -> None:
+    """As if it were in /opt: for a folder under /tmp there are none."""
+    code = (
+        "import sys\n"
+        "from birthday_cli.cli.main import main\n"
+        "sys.executable = '/opt/bdaysched/bin/python'\n"
+        "sys.argv = ['bdaysched', 'units', '--json']\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [installed.with_name("python"), "-c", code], capture_output=True, text=True, cwd="/"
+    )
+    assert done.returncode == 0, done.stderr
+    files = json.loads(done.stdout)["files"]
+    assert "ExecStart=/opt/bdaysched/" in files["bdaysched-worker@.service"]
 
 
 async def test_installed_in_a_clean_environment_it_works_from_another_folder(
