@@ -100,6 +100,16 @@ def test_without_a_grace_period_it_is_dropped_at_once(
     assert not is_there(connection, NAME)
 
 
+def test_after_a_month_has_left_the_planner_knows_what_the_others_hold(
+    settings: Settings, connection: psycopg.Connection
+) -> None:
+    known = "SELECT count(*) FROM pg_stats WHERE tablename = 'message_logs' AND inherited"
+    add_message(connection, due=LATER)
+    assert connection.execute(known).fetchone() == (0,)
+    drop(settings, LATER, 1)
+    assert connection.execute(known).fetchone() != (0,)
+
+
 def test_a_replay_of_planning_for_a_dropped_month_plans_nothing(
     settings: Settings, connection: psycopg.Connection
 ) -> None:
