@@ -65,6 +65,8 @@ def units(
     if folder and not dry_run:
         _write(folder, files)
     commands = units.next_commands(installation, str(folder) if folder else None, cron)
+    if not cron and (caveat := units.caveat()):
+        output.tell(f"NOT TO BE INSTALLED: {caveat}")
     if as_json:
         output.print_json({"dry_run": dry_run, "files": files, "next": commands})
         return

@@ -17,7 +17,7 @@ _WORKER_MINUTES = 10
 _BEYOND_THE_DRAIN = 30
 # What ProtectHome=yes hides.
 _HOMES = ("/home", "/root", "/run/user")
-_TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - where it must not be
+_TEMPORARY = ("/tmp/", "/var/tmp/")  # noqa: S108 - where it must not be
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,17 @@ def program() -> list[str]:
     return [str(beside)] if beside.exists() else [sys.executable, "-m", "birthday_cli.cli.main"]
 
 
+def caveat() -> str | None:
+    """Return why the units would not find this installation, if they would not."""
+    path = program()[0]
+    if not path.startswith(_TEMPORARY):
+        return None
+    return (
+        f"{path} is in a temporary folder, which a service does not see: install the program"
+        " elsewhere, such as in /opt/bdaysched, and write the units from there"
+    )
+
+
 def systemd(installation: Installation, settings: Settings) -> dict[str, str]:
     """Return the units by their file names.
 
@@ -240,11 +251,6 @@ def _check(installation: Installation) -> None:
             raise UsageError(
                 f"{path} is not an absolute path: a service begins in a folder of its own"
             )
-    if any(program()[0].startswith(f"{folder}/") for folder in _TEMPORARY):
-        raise UsageError(
-            f"{program()[0]} is in a temporary folder, which a service does not see: install the"
-            " program elsewhere, such as in /opt/bdaysched"
-        )
 
 
 def _filled(

@@ -316,3 +316,12 @@ async def test_a_folder_that_cannot_be_written_is_named(program: Program, tmp_pa
     ended = await program.run("units", "--output", str(tmp_path / "file" / "units"))
     assert ended.code == ExitCode.USAGE
     assert "cannot write into" in ended.explanation
+
+
+@pytest.mark.parametrize(("path", "is_hidden"), [("/tmp/venv/bin", True), ("/opt/tmp/bin", False)])  # noqa: S108
+def test_a_program_that_a_service_would_not_see_is_named(
+    monkeypatch: pytest.MonkeyPatch, path: str, is_hidden: bool
+) -> None:
+    monkeypatch.setattr(units, "program", lambda: [f"{path}/bdaysched"])
+    said = units.caveat()
+    assert (said is not None and path in said) is is_hidden
