@@ -54,7 +54,7 @@ async def test_a_server_that_is_verified_and_that_verifies_us(
     assert migrated.code == 0, migrated.err
     mine = _with(authority.client("certified"))
     # It is let in, and may not read: the tables are another's.
-    ended = await _run(_certified(tls_postgres, authority, **mine), "status")
+    ended = await _run(_certified(tls_postgres, authority, **mine), "users", "list")
     assert ended.code == 1
     assert "permission denied" in ended.explanation
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -67,6 +68,7 @@ def test_while_one_asks_again_the_others_take_the_last_answer(
 ) -> None:
     first, second, *_ = caches(redis_server.url)
     assert first.get(key, 0.001, lambda: "old") == "old"
+    time.sleep(0.05)
     question = Question()
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(first.get, key, LONG, question)
