@@ -6,16 +6,17 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, is_dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from birthday_cli.errors import redact
+from birthday_cli.telling.prose import cell as cell
+from birthday_cli.telling.prose import duration as duration
+from birthday_cli.telling.prose import size as size
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
-
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def tell(text: str) -> None:
@@ -52,40 +53,6 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     return cell(value)
-
-
-def cell(value: Any) -> str:
-    """Return value as text: instants in ISO 8601 UTC, nothing for None."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value)
-
-
-def size(count: int) -> str:
-    """Return count bytes for people, such as `3.4 MB`."""
-    amount, unit = float(count), _UNITS[0]
-    for unit in _UNITS:
-        if amount < 1000 or unit == _UNITS[-1]:
-            break
-        amount /= 1000
-    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-
-
-def duration(seconds: float) -> str:
-    """Return a time for people, such as `3.1 s`, `2 min 5 s` or `48 h`."""
-    if seconds < 60:
-        return f"{seconds:.1f}".removesuffix(".0") + " s"
-    whole = round(seconds)
-    large, names = divmod(whole, 60), ("min", "s")
-    if whole >= 3600:
-        large, names = divmod(whole // 60, 60), ("h", "min")
-    if whole >= 360_000:
-        large, names = divmod(whole // 3600, 24), ("d", "h")
-    return f"{large[0]} {names[0]}" + (f" {large[1]} {names[1]}" if large[1] else "")
 
 
 def is_terminal() -> bool:

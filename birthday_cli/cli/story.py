@@ -1,119 +1,39 @@
-"""An explanation in sentences, for a person on call."""
+"""An explanation for a person on call, at 80 columns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from birthday_cli.cli import message_story
-from birthday_cli.cli.output import duration
-from birthday_cli.cli.prose import NEXT_RUN, instant, on_day, printable, unusual, wrapped
-from birthday_cli.domain.months import Month
+from birthday_cli.cli.prose import step, wrapped
+from birthday_cli.telling import message_story, story
 
 if TYPE_CHECKING:
-    from birthday_cli.domain.explanation import Next
     from birthday_cli.pipeline.explain import Explanation
-
-_LEAP_DAYS = {
-    "feb-28": "28 February in years without one",
-    "mar-1": "1 March in years without one",
-    "skip": "nothing but 29 February, in leap years",
-}
+    from birthday_cli.telling.message_story import Chapter
 
 
 def lines(found: Explanation) -> Iterator[str]:
     """Yield the lines of the text."""
-    yield from _who(found)
+    for sentence in story.who(found):
+        yield from wrapped(sentence)
     for message in found.next:
         yield ""
-        yield from _next(message, found)
+        yield from _chapter(story.coming(message, found))
     yield ""
     if not found.messages and not found.gone:
         yield "no messages yet"
     for told in found.messages:
-        yield from message_story.message(told, found)
+        yield from _chapter(message_story.message(told, found))
     for gone in found.gone:
-        yield from message_story.gone(gone)
+        yield from wrapped(message_story.gone(gone))
     if found.older_messages:
         yield f"and {found.older_messages} older; --limit shows more"
 
 
-def _who(found: Explanation) -> Iterator[str]:
-    user = found.user
-    yield from wrapped(printable(f"{user.first_name} {user.last_name} <{user.email}>"))
-    yield from wrapped(
-        f"lives in {user.timezone}: now {found.local_time[:16]}, UTC{found.utc_offset}"
-        f" (time-zone data {found.time_zone_data})"
-    )
-    for message_type, month_day in user.dates.items():
-        if not month_day:
-            yield f"{message_type}: no date, so none is sent"
-        elif month_day == "02-29":
-            rule = found.settings.leap_day
-            yield from wrapped(
-                f"{message_type} on 02-29: celebrated on {_LEAP_DAYS[rule]} (LEAP_DAY={rule})"
-            )
-        else:
-            yield f"{message_type} on {month_day}"
-    yield f"id {user.id}"
-    yield f"added {instant(user.created_at)}, last changed {instant(user.updated_at)}"
-    if user.deleted_at:
-        yield from wrapped(f"DELETED at {instant(user.deleted_at)}: nothing is sent from then on")
-    if user.changed_at:
-        yield from wrapped(
-            f"added or changed at {instant(user.changed_at)}, and not planned since:"
-            f" {NEXT_RUN} does that"
-        )
-
-
-def _next(message: Next, found: Explanation) -> Iterator[str]:
-    settings = found.settings
-    clock = on_day(message.local_time, message.delivery_date)
-    yield from wrapped(
-        f"next {message.message_type}: {message.delivery_date:%A} {message.delivery_date} at"
-        f" {clock} by their clock, UTC{message.utc_offset}, which is"
-        f" {instant(message.scheduled_send_time)}"
-    )
-    if message.scheduled_send_time <= found.now:
-        late = (found.now - message.scheduled_send_time).total_seconds()
-        yield from wrapped(f"it is due, and {duration(late)} late", 3)
-    if change := message.changed_offset:
-        yield from wrapped(
-            "the offset differs from today's because the clocks change on"
-            f" {instant(change.at)}, from UTC{change.offset_before} to UTC{change.offset_after}",
-            3,
-        )
-    if message.unusual_clock:
-        yield from wrapped(unusual(message.unusual_clock, message.local_time), 3)
-    limit = settings.max_lateness_seconds
-    yield from wrapped(
-        f"too late from {instant(message.expires_at)} on"
-        f" ({f'MAX_LATENESS={duration(limit)}' if limit else 'the end of their day'})",
-        3,
-    )
-    missing = ""
-    if not message.has_partition:
-        ahead = Month.of(message.scheduled_send_time).months_after(Month.of(found.now))
-        missing = f", which is not there yet: `bdaysched create-partitions {ahead}`"
-    yield from wrapped(f"kept in {message.partition}{missing}", 3)
-    yield from wrapped(_planned(message, found), 3)
-
-
-def _planned(message: Next, found: Explanation) -> str:
-    if message.planned_at and message.planned_for:
-        text = f"planned at {instant(message.planned_at)}, and {message.status} now"
-        if message.planned_for != message.scheduled_send_time:
-            text += f", for {instant(message.planned_for)}: see below"
-        return text
-    if message.planned_by > found.now:
-        ahead = duration(found.settings.schedule_horizon_seconds)
-        return (
-            f"not planned yet: it will be by {instant(message.planned_by)}, {ahead} before"
-            " (SCHEDULE_HORIZON)"
-        )
-    if message.morning_planned_at and not found.user.changed_at:
-        return (
-            f"NOT PLANNED, though all others were at {instant(message.morning_planned_at)}:"
-            " `bdaysched schedule --full` mends it"
-        )
-    return f"not planned yet: {NEXT_RUN} does that"
+def _chapter(chapter: Chapter) -> Iterator[str]:
+    yield from wrapped(chapter.title)
+    for at, text in chapter.steps:
+        yield from step(at, text)
+    for note in chapter.notes:
+        yield from wrapped(note, 3)

@@ -69,7 +69,7 @@ def messages_of(connection: Connection, user_id: UUID) -> list[Row]:
 
 def _attempt(found: dict[str, Any]) -> Attempt:
     ended_at = datetime.fromisoformat(found["ended_at"])
-    return Attempt(ended_at, found["outcome"], found["code"], found["error"])
+    return Attempt(ended_at, found["outcome"], found["code"], found["error"], found.get("by"))
 
 
 def guarded(connection: Connection, user_id: UUID, dates: Sequence[date]) -> set[tuple[str, date]]:

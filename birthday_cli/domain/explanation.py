@@ -40,13 +40,18 @@ class Person(NamedTuple):
     dates: dict[str, str | None]
 
 
+RETRIED = "tried again"
+"""What a person has done to a FAILED message; it has all its attempts anew."""
+
+
 class Attempt(NamedTuple):
-    """An attempt that did not deliver, as it was recorded."""
+    """An attempt that did not deliver, as it was recorded; or what `by`, a person, did to it."""
 
     ended_at: datetime
     outcome: str
     code: int | None
     error: str | None
+    by: str | None = None
 
 
 class Row(NamedTuple):

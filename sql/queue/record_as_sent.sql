@@ -6,6 +6,10 @@ SET status = 'SENT',
     retry_count = greatest(retry_count - 1, 0),
     next_attempt_at = NULL,
     error_message = concat_ws('; ', error_message, 'recorded as sent by ' || %(by)s::text),
+    attempts = coalesce(attempts, '[]') || jsonb_build_object(
+        'ended_at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+        'outcome', 'recorded as sent', 'code', NULL, 'error', NULL, 'by', %(by)s::text
+    ),
     updated_at = now()
 WHERE status = 'RETRYING'
   AND next_attempt_at = 'infinity'

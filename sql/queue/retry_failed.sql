@@ -5,6 +5,10 @@ SET status = 'RETRYING',
     retry_count = 0,
     next_attempt_at = now(),
     error_message = concat_ws('; ', message.error_message, 'tried again by ' || %(by)s::text),
+    attempts = coalesce(message.attempts, '[]') || jsonb_build_object(
+        'ended_at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+        'outcome', 'tried again', 'code', NULL, 'error', NULL, 'by', %(by)s::text
+    ),
     updated_at = now()
 FROM users
 WHERE message.status = 'FAILED'

@@ -118,6 +118,25 @@ STEPS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "      again with the same key; with --as-sent it is recorded as SENT",
         ],
     ),
+    "let be tried again by a person": (
+        {
+            "status": "RETRYING",
+            "attempts": '[{"ended_at": "2027-02-28T09:00:01Z", "outcome": "permanent",'
+            ' "code": 401, "error": null}, {"ended_at": "2027-02-28T09:20:00Z", "outcome":'
+            ' "tried again", "code": null, "error": null, "by": "ada@desk"}, {"ended_at":'
+            ' "2027-02-28T09:21:00Z", "outcome": "transient", "code": 503, "error": null}]',
+        },
+        [
+            "BIRTHDAY for 2027-02-28: RETRYING",
+            "   2027-02-26 09:00:00Z  planned: “Happy birthday, Ada Lovelace!”",
+            "   2027-02-28 09:00:00Z  due: 09:00 by the clocks of Europe/London, UTC+00:00;",
+            "                         kept in message_logs_2027_02",
+            "   2027-02-28 09:00:01Z  attempt 1: permanent; answered 401",
+            "   2027-02-28 09:20:00Z  tried again by ada@desk",
+            "   2027-02-28 09:21:00Z  attempt 1: transient; answered 503",
+            "   2027-02-28 09:00:04Z  RETRYING from then on",
+        ],
+    ),
     "queued again": (
         {
             "status": "QUEUED",

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from birthday_cli.cli.output import duration
-from birthday_cli.cli.prose import (
+from birthday_cli.domain.explanation import RETRIED
+from birthday_cli.telling.prose import (
     NEXT_RUN,
+    duration,
     instant,
     on_day,
     printable,
     quoted,
-    step,
     unusual,
-    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -23,18 +22,24 @@ if TYPE_CHECKING:
     from birthday_cli.pipeline.explain import Explanation
 
 
-def message(told: Told, found: Explanation) -> Iterator[str]:
-    """Yield the lines about a message."""
+class Chapter(NamedTuple):
+    """What became of one message, or will: steps with their instants, if known, and notes."""
+
+    title: str
+    steps: list[tuple[datetime | None, str]]
+    notes: list[str]
+
+
+def message(told: Told, found: Explanation) -> Chapter:
+    """Return the story of a message."""
     row = told.row
     outcome = row.status
     if told.lateness_seconds is not None:
         outcome += f", {_lateness(told.lateness_seconds)}"
     elif row.retry_count:
         outcome += f", {_attempts(row.retry_count)} before"
-    yield from wrapped(f"{row.message_type} for {row.delivery_date}: {outcome}")
-    for at, text in _steps(told, found):
-        yield from step(at, text)
-    yield from (line for note in _notes(told, found) for line in wrapped(note, 3))
+    title = f"{row.message_type} for {row.delivery_date}: {outcome}"
+    return Chapter(title, list(_steps(told, found)), list(_notes(told, found)))
 
 
 def _steps(told: Told, found: Explanation) -> Iterator[tuple[datetime | None, str]]:
@@ -47,8 +52,15 @@ def _steps(told: Told, found: Explanation) -> Iterator[tuple[datetime | None, st
     ]
     # A message that was planned late was due before.
     yield from sorted(steps, key=lambda step: step[0])
-    for number, attempt in enumerate(row.attempts, 1):
-        yield attempt.ended_at, f"attempt {number}: {_ended(attempt)}"
+    number = 0
+    for attempt in row.attempts:
+        if attempt.by:
+            # Who lets a FAILED one be tried again gives it all its attempts anew.
+            number = 0 if attempt.outcome == RETRIED else number
+            yield attempt.ended_at, f"{attempt.outcome} by {printable(attempt.by)}"
+        else:
+            number += 1
+            yield attempt.ended_at, f"attempt {number}: {_ended(attempt)}"
     yield from _last_steps(told)
 
 
@@ -160,8 +172,8 @@ def _reason(told: Told, found: Explanation) -> str:
     )
 
 
-def gone(lost: Gone) -> list[str]:
-    """Return the lines about a message of which there is no row."""
+def gone(lost: Gone) -> str:
+    """Return what is known of a message of which there is no row."""
     if lost.has_partition:
         text = "it was under way, and its row was deleted from message_logs; it is not sent again"
     else:
@@ -169,7 +181,7 @@ def gone(lost: Gone) -> list[str]:
             f"it was SENT or FAILED, unless dropped by force; its month {lost.partition} has been"
             " dropped, and message_guard keeps it from being sent again"
         )
-    return wrapped(f"{lost.message_type} for {lost.delivery_date}: {text}")
+    return f"{lost.message_type} for {lost.delivery_date}: {text}"
 
 
 def _answer(row: Row) -> str:
