@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -21,7 +19,7 @@ from birthday_cli.pipeline import units
 from birthday_cli.pipeline.metrics import measure
 from birthday_cli.pipeline.schedule import schedule
 from birthday_cli.telemetry.metrics import WorkerMetrics
-from tests.acceptance.conftest import Program
+from tests import documents
 from tests.facts import NOW
 from tests.servers.rabbitmq import RabbitNode
 
@@ -29,13 +27,12 @@ ROOT = Path(__file__).parents[2]
 ALERTS = ROOT / "deploy" / "alerts.yml"
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana-dashboard.json").read_text())
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
-BLOCKS = [
+SYSTEMS = [
     line
-    for block in re.findall(r"^```sh\n(.*?)^```", RUNBOOK, re.DOTALL | re.MULTILINE)
-    for line in block.splitlines()
+    for block in documents.blocks("docs/runbook.md")
+    if block.kind == "console"
+    for line in documents.typed(block)
 ]
-OURS = list(dict.fromkeys(line for line in BLOCKS if line.startswith("bdaysched ")))
-SYSTEMS = list(dict.fromkeys(line for line in BLOCKS if not line.startswith("bdaysched ")))
 
 
 def panels() -> Iterator[dict[str, Any]]:
@@ -145,12 +142,6 @@ def test_each_alert_has_its_entry_and_each_entry_its_alert() -> None:
 def test_each_entry_has_a_command() -> None:
     for entry in re.split(r"^## ", RUNBOOK, flags=re.MULTILINE)[1:]:
         assert "```sh\n" in entry, entry.partition("\n")[0]
-
-
-@pytest.mark.parametrize("line", OURS)
-async def test_a_command_of_the_runbook_works_as_it_stands(program: Program, line: str) -> None:
-    ended = await program.run(*shlex.split(line)[1:])
-    assert ended.code == 0, ended.err
 
 
 def test_the_runbook_names_units_that_there_are() -> None:

@@ -1,9 +1,11 @@
-"""What docs/archive.md says of reading an archive works as it stands there."""
+"""What docs/archive.md says of reading an archive in SQL and Python works as it stands there.
+
+Its shell commands are run with those of all pages: tests/acceptance/test_documents.py.
+"""
 
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +59,6 @@ def test_python_reads_parquet(manifest: Manifest) -> None:
     for text in blocks("python", "parquet"):
         exec(text, names)  # noqa: S102
     assert names["rows"] == manifest.rows
-
-
-def test_a_shell_reads_csv(manifest: Manifest) -> None:
-    (text,) = blocks("sh", "zcat")
-    done = subprocess.run(["bash", "-c", text], capture_output=True, check=True)
-    digest, header, *_ = done.stdout.decode().splitlines()
-    assert header.split(",") == [column.name for column in manifest.columns]
-    assert re.fullmatch(rf"[0-9a-f]{{64}}  {NAME}\.csv\.gz", digest)
 
 
 def test_the_manifest_has_what_the_text_names(manifest: Manifest) -> None:

@@ -27,7 +27,7 @@ def test_the_table_of_exit_codes_is_complete() -> None:
 
 
 def test_the_two_commands_come_first_and_are_targets() -> None:
-    first = README.partition("```sh\n")[2].partition("```")[0]
+    first = README.partition("```console\n")[2].partition("```")[0]
     makefile = (Path(__file__).parents[2] / "Makefile").read_text()
     for command in ("make demo", "make test"):
         assert command in first
