@@ -41,8 +41,9 @@ CROSS JOIN LATERAL (
 ) AS instant (due)
 """
 
-_MEASURED = """
-import json, resource, sys, time
+_MEASURED = r"""
+import json, re, sys, time
+from pathlib import Path
 from birthday_cli import config
 from birthday_cli.archives import csv_gzip, formats, parquet
 from birthday_cli.db.connect import connect
@@ -58,7 +59,8 @@ else:
     restore.restore(settings, place, beside=True)
     size = 0
 seconds = time.perf_counter() - started
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+# Not what getrusage has, which begins with the memory of the process that started this one.
+peak = int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
 print(json.dumps({"seconds": seconds, "bytes": size, "peak_kb": peak}))
 """
 

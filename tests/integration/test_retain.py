@@ -293,9 +293,9 @@ def test_a_month_under_another_name_is_left_alone_and_the_command_named(
         drop(settings, LATER, 1)
 
 
-def test_an_interrupted_detach_is_completed(
-    settings: Settings, connection: psycopg.Connection, database: str
-) -> None:
+@pytest.fixture
+def half_detached(connection: psycopg.Connection, database: str) -> None:
+    """Detaching the current month is interrupted while it waits for a reader."""
     with psycopg.connect(database) as reader:
         reader.execute("SELECT count(*) FROM message_logs")
         connection.execute("SET statement_timeout = '500ms'")
@@ -304,8 +304,22 @@ def test_an_interrupted_detach_is_completed(
                 f"ALTER TABLE message_logs DETACH PARTITION {NAME} CONCURRENTLY".encode()
             )
         connection.execute("RESET statement_timeout")
+
+
+@pytest.mark.usefixtures("half_detached")
+def test_an_interrupted_detach_is_completed(settings: Settings) -> None:
     assert expired(settings, LATER, 1)[0][0].state is State.PENDING
     assert names(drop(settings, LATER, 1, NONE)) == ([NAME, NEXT], [])
+
+
+def test_an_interrupted_detach_is_undone_by_what_makes_months(
+    settings: Settings, connection: psycopg.Connection, request: pytest.FixtureRequest
+) -> None:
+    message = add_message(connection, status="SENT")
+    request.getfixturevalue("half_detached")
+    assert NAME not in attached(connection)
+    assert create(settings, NOW, 1) == [NAME]
+    assert column(connection, "status", message) == "SENT"
 
 
 def test_what_makes_months_never_drops_one(
