@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from birthday_cli.cli import options, output
+from birthday_cli.cli import day_picture, options, output
 from birthday_cli.cli.options import AsJson
 from birthday_cli.errors import ExitCode
 
 if TYPE_CHECKING:
-    from birthday_cli.pipeline.demo import Report
+    from birthday_cli.pipeline.demo import Played
 
 _COLUMNS = ("zone", "users", "planned", "delivered", "on_time", "sent_at")
 
@@ -32,18 +32,20 @@ def demo(
 
     settings = options.settings()
     today = options.clock(settings).now().date()
-    report = demo(settings, today, users, keep, output.tell)
+    played = demo(settings, today, users, keep, output.tell)
+    report = played.report
     if as_json:
         output.print_json(report)
     else:
-        _show(report)
+        _show(played)
     if report.database:
         output.tell(f"kept: DATABASE_URL={report.database} bdaysched status")
     if not report.complete:
         raise typer.Exit(ExitCode.DELIVERIES_FAILED)
 
 
-def _show(report: "Report") -> None:
+def _show(played: "Played") -> None:
+    report = played.report
     rows = [
         (
             zone.timezone,
@@ -64,6 +66,7 @@ def _show(report: "Report") -> None:
     print(f"{users} users in {len(report.zones)} zones")
     print(f"planned {planned}, delivered {delivered}, on time {on_time}")
     print(f"received {report.received}, duplicates {report.duplicates}")
+    day_picture.draw(played)
 
 
 def _sent_at(first: str | None, last: str | None) -> str | None:

@@ -98,26 +98,7 @@ def _table(seen: "list[MonthSeen]") -> tuple[list[str], list[list[Any]]]:
 
 
 def _draw(seen: "list[MonthSeen]") -> None:
-    from rich.console import Console
-
-    least, most = _BAR
-    width = max(least, min(most, Console().width - _BESIDE_THE_BAR))
-    longest = max((sum(month.by_status.values()) for month in seen), default=0)
-    digits = max((len(_rows(month)) for month in seen), default=0)
-    output.print_table(
-        ("month", "rows by status", "rows", "total_bytes", "age", "state"),
-        [
-            (
-                month.month or month.partition,
-                bar(month.by_status, longest, width),
-                _rows(month).rjust(digits),
-                month.total_bytes,
-                _age(month.age_months),
-                f"{month.state} {month.since:%Y-%m-%d}" if month.since else month.state,
-            )
-            for month in seen
-        ],
-    )
+    output.print_table(*bars(seen))
     print()
     print("  ".join(f"{mark} {status}" for status, (mark, _) in _INK.items()))
     for month in seen:
@@ -129,6 +110,30 @@ def _draw(seen: "list[MonthSeen]") -> None:
     print(f"{len(seen)} months, {about}{sum(known):,} rows, {size}")
     if about:
         print("~ estimated from the server's statistics; --exact counts")
+
+
+def bars(seen: "list[MonthSeen]") -> tuple[list[str], list[list[Any]]]:
+    """Return the columns and rows for a person to read."""
+    from rich.console import Console
+
+    least, most = _BAR
+    width = max(least, min(most, Console().width - _BESIDE_THE_BAR))
+    longest = max((sum(month.by_status.values()) for month in seen), default=0)
+    digits = max((len(_rows(month)) for month in seen), default=0)
+    return (
+        ["month", "rows by status", "rows", "total_bytes", "age", "state"],
+        [
+            [
+                month.month or month.partition,
+                bar(month.by_status, longest, width),
+                _rows(month).rjust(digits),
+                month.total_bytes,
+                _age(month.age_months),
+                f"{month.state} {month.since:%Y-%m-%d}" if month.since else month.state,
+            ]
+            for month in seen
+        ],
+    )
 
 
 def bar(by_status: dict[str, int], longest: int, width: int) -> "Text":

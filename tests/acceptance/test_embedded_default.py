@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,7 @@ def test_the_demo_does_the_whole_job_and_leaves_nothing(folder: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
+    assert list(report) == ["day", "zones", "received", "duplicates", "database"]
     assert sum(zone["users"] for zone in report["zones"]) == 120
     planned = sum(zone["planned"] for zone in report["zones"])
     assert planned >= 60
@@ -60,7 +62,7 @@ def test_the_demo_does_the_whole_job_and_leaves_nothing(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_the_report_of_the_demo_names_what_is_promised(folder: Path) -> None:
+def test_the_demo_ends_with_the_day_as_pictures_and_all_well(folder: Path) -> None:
     done = subprocess.run(
         [PROGRAM, "demo", "--users", "30", "--keep"],
         env={**os.environ, "TMPDIR": str(folder)},
@@ -71,6 +73,14 @@ def test_the_report_of_the_demo_names_what_is_promised(folder: Path) -> None:
     assert "30 users in" in done.stdout
     assert re.search(r"^planned (\d+), delivered \1, on time \1$", done.stdout, re.MULTILINE)
     assert re.search(r"^received \d+, duplicates 0$", done.stdout, re.MULTILINE)
+    _, _, ending = done.stdout.partition("duplicates 0\n")
+    assert max(map(len, ending.splitlines())) <= 80
+    assert "…" not in ending
+    assert re.search(r"^\d\d \w{3} \d\dh +█", ending, re.MULTILINE)
+    assert "Lagos" in ending
+    assert re.search(rf"^{datetime.now(UTC):%Y}-\d\d +█", ending, re.MULTILINE)
+    assert "\nALL WELL\n" in ending
+    assert ending.rstrip().endswith("not set")
     kept = re.search(r"DATABASE_URL=(\S+)", done.stderr)
     assert kept
     looked = subprocess.run(
