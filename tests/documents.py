@@ -57,7 +57,12 @@ def read(page: str) -> str:
 def typed(block: Block) -> list[str]:
     """Return what is typed in a console block, without the comments."""
     lines = [line[2:] for line in block.text.splitlines() if line.startswith(("$ ", "# "))]
-    return [re.sub(r"\s+#.*", "", line) for line in lines]
+    return list(map(without_comment, lines))
+
+
+def without_comment(line: str) -> str:
+    """Return a line of shell without the comment at its end."""
+    return re.sub(r"\s+#.*", "", line)
 
 
 def inline(page: str) -> list[str]:

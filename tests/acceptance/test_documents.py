@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
@@ -13,6 +13,7 @@ import pytest
 
 import birthday_cli
 from birthday_cli.archives import csv_gzip, formats
+from birthday_cli.domain.states import MOVES
 from birthday_cli.pipeline import units
 from birthday_cli.pipeline.archive import archive
 from tests import commands, documents
@@ -20,16 +21,39 @@ from tests.acceptance.conftest import PROGRAM, Program, write
 from tests.acceptance.test_units import INSTALLATION
 from tests.archiving import NAME, fill, take_away
 from tests.integration import test_third_type
+from tests.servers import process
 from tests.servers.rabbitmq import RabbitNode
 
 CONTAINERS = "there is no container engine here; tests/integration/test_compose.py has the file"
 SYSTEMD = "systemd does not run here; tests/acceptance/test_deploy.py has the units' names"
+INSTALLS = "changes the machine that the tests run on"
 MINUTES = "takes minutes, and is run by hand"
+# What `units` says that is to be done with its files.
+NEXT = [
+    documents.without_comment(line)
+    for line in units.next_commands(
+        replace(INSTALLATION, archive="/srv/birthdays"), "units", cron=False
+    )
+]
 NOT_RUN = {
     "make demo": "tests/acceptance/test_embedded_default.py runs `bdaysched demo`",
     "make test": "is what runs this",
     "pip install .": "tests/acceptance/test_wheel.py installs it in a clean environment",
     "docker compose up -d": CONTAINERS,
+    **dict.fromkeys(
+        [
+            "apt-get install postgresql rabbitmq-server python3-venv",
+            "python3 -m venv /opt/bdaysched",
+            "/opt/bdaysched/bin/pip install '.[archive,redis]'",
+            "ln -s /opt/bdaysched/bin/bdaysched /usr/local/bin/",
+            "sudo -u postgres createuser --createdb --pwprompt birthday_owner",
+            "sudo -u postgres createdb --owner birthday_owner birthday_app",
+            "rabbitmqctl add_user birthday development",
+            "rabbitmqctl set_permissions birthday '.*' '.*' '.*'",
+            "useradd --system --home-dir /etc/bdaysched bdaysched",
+        ],
+        INSTALLS,
+    ),
     "make drill": MINUTES,
     ".venv/bin/python -m tests.drill --brokers postgres --messages 2000 --minutes 1.5 --seed 7": (
         MINUTES
@@ -39,6 +63,7 @@ NOT_RUN = {
     ".venv/bin/python -m benchmarks.partitions --rows 20000000": MINUTES,
     **dict.fromkeys(
         [
+            *NEXT,
             "systemctl status postgresql",
             "systemctl status rabbitmq-server",
             "systemctl list-timers bdaysched-schedule.timer",
@@ -105,6 +130,13 @@ def beginning(program: Program, empty_database: str, rabbitmq: RabbitNode) -> Wo
 
 
 @pytest.fixture
+def first_steps(beginning: World) -> World:
+    """The same, and a port for the receiver."""
+    port = {"8025": str(process.free_port())}
+    return World(beginning.environment, {**beginning.instead, **port})
+
+
+@pytest.fixture
 def archived(program: Program, monkeypatch: pytest.MonkeyPatch) -> World:
     """A month that was archived as CSV and dropped, with its files here, too."""
     folder = Path("months").absolute()
@@ -133,6 +165,7 @@ def with_a_third_type(program: Program, tmp_path: Path) -> World:
 WORLDS = {
     "README.md": "beginning",
     "docs/archive.md": "archived",
+    "docs/getting-started.md": "first_steps",
     "docs/message-types.md": "with_a_third_type",
     "docs/runbook.md": "looked_up",
 }
@@ -204,3 +237,31 @@ def test_a_crontab_on_a_page_is_that_of_units() -> None:
                 *fields, command = line.split(maxsplit=5)
                 commands.parse(command)
                 assert command.split()[1] in written[" ".join(fields)], f"{page}: {line}"
+
+
+def test_a_link_leads_to_something_that_is_there() -> None:
+    for page in documents.PAGES:
+        here = (documents.ROOT / page).parent
+        for target in re.findall(r"\]\(([^)\s]+)\)", documents.read(page)):
+            path, _, anchor = target.partition("#")
+            if "://" in target:
+                continue
+            assert not path or (here / path).exists(), f"{page}: {target}"
+            if anchor:
+                other = (here / path).read_text() if path else documents.read(page)
+                titles = re.findall(r"^#+ (.*)$", other, re.MULTILINE)
+                assert anchor in {title.lower().replace(" ", "-") for title in titles}, target
+
+
+def test_each_page_is_on_the_list_of_pages() -> None:
+    there = {Path(page).name for page in documents.PAGES if page.startswith("docs/")}
+    listed = set(re.findall(r"\]\((\S+\.md)\)", documents.read("docs/README.md")))
+    assert listed == there - {"README.md"}
+
+
+def test_the_table_of_states_is_that_of_the_program() -> None:
+    rows = re.findall(
+        r"^\| ([A-Z]+) \| ?([A-Z, ]*)\|$", documents.read("docs/architecture.md"), re.M
+    )
+    told = {name: {*filter(None, re.split(r"[, ]+", to))} for name, to in rows}
+    assert told == {str(state): {*map(str, moves)} for state, moves in MOVES.items()}
