@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from prometheus_client import CollectorRegistry, generate_latest
@@ -28,8 +29,10 @@ from psycopg import errors
 from birthday_cli import __version__
 from birthday_cli.config import Settings
 from birthday_cli.db import measuring, migrations_check, monitoring
+from birthday_cli.db.cache import Cache
 from birthday_cli.db.connect import Connection, connect_to, database, explain
 from birthday_cli.errors import BdayschedError, DatabaseUnreachable, UsageError, redact
+from birthday_cli.pipeline import look
 from birthday_cli.pipeline.queue import ask_broker
 from birthday_cli.pipeline.runway import runway
 
@@ -60,8 +63,9 @@ def measure(settings: Settings, now: datetime) -> Figures:
 
     What cannot be found out is left out. A database that cannot be reached leaves
     `bdaysched_database_up` 0 and little more, a broker `bdaysched_broker_up` 0 and no depth; the
-    time of success is there only when every question to the database was answered. Raises
-    UsageError for a setting that is wrong.
+    time of success is there only when every question to the database was answered. What is
+    expensive may be `look.FRESH_FOR` old, where Redis keeps it. Raises UsageError for a setting
+    that is wrong.
     """
     inquiry = _Inquiry(settings, now)
     families = list(inquiry.families())
@@ -94,6 +98,7 @@ class _Inquiry:
     def __init__(self, settings: Settings, now: datetime) -> None:
         self._settings = settings
         self._now = now
+        self._cache = Cache(settings)
         self.problem: BdayschedError | None = None
 
     def families(self) -> Iterator[Metric]:
@@ -145,6 +150,9 @@ class _Inquiry:
                 told = _told(problem, conninfo)
                 self.problem = self.problem or told
 
+    def _kept(self, name: str, ask: Callable[[], Any]) -> Any:
+        return self._cache.get(look.key(self._settings, f"metrics {name}"), look.FRESH_FOR, ask)
+
     def _migrations(self, connection: Connection) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "bdaysched_pending_migrations",
@@ -159,7 +167,10 @@ class _Inquiry:
             " estimated from a sample where there are many.",
             labels=["status"],
         )
-        for status, count in measuring.messages_today(connection, self._now).items():
+        counts: dict[str, float] = self._kept(
+            "messages today", lambda: measuring.messages_today(connection, self._now)
+        )
+        for status, count in counts.items():
             today.add_metric([status], count)
         yield today
 
@@ -167,7 +178,7 @@ class _Inquiry:
         yield GaugeMetricFamily(
             "bdaysched_messages_planned",
             "Messages that are planned for the next 24 hours; estimated where there are many.",
-            measuring.messages_planned(connection, self._now),
+            self._kept("planned", lambda: measuring.messages_planned(connection, self._now)),
         )
 
     def _oldest(self, connection: Connection) -> Iterator[Metric]:
@@ -179,7 +190,12 @@ class _Inquiry:
         )
 
     def _lateness(self, connection: Connection) -> Iterator[Metric]:
-        found = measuring.lateness_today(connection, self._now, _LATENESS_BUCKETS)
+        found = measuring.Lateness(
+            *self._kept(
+                "lateness",
+                lambda: list(measuring.lateness_today(connection, self._now, _LATENESS_BUCKETS)),
+            )
+        )
         bounds = [*map(str, _LATENESS_BUCKETS), "+Inf"]
         counts = [count for _, count in found.up_to]
         yield HistogramMetricFamily(

@@ -16,6 +16,7 @@ from birthday_cli.config import Settings
 from birthday_cli.db.cache import Cache
 from birthday_cli.errors import BdayschedError
 from birthday_cli.pipeline import look
+from birthday_cli.pipeline.metrics import measure
 from tests.facts import NOW, add_message
 from tests.servers.redis import RedisServer
 
@@ -149,6 +150,22 @@ def test_ten_who_watch_a_table_cost_one_query(
         found = {str(table.result(60).rows) for table in tables}
     assert len(found) == 1
     assert sessions() - before == 1
+
+
+def test_metrics_take_what_another_host_has_just_asked(
+    settings: Settings,
+    connection: psycopg.Connection,
+    redis_server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(look, "FRESH_FOR", LONG)
+    asked = replace(settings, redis_url=redis_server.url)
+    add_message(connection, NOW, "SENT", actual_send_time=NOW)
+    sent = b'bdaysched_messages_today{status="sent"} %d.0'
+    assert sent % 1 in measure(asked, NOW).text()
+    add_message(connection, NOW, "SENT", actual_send_time=NOW)
+    assert sent % 1 in measure(asked, NOW).text()
+    assert sent % 2 in measure(settings, NOW).text()
 
 
 def test_figures_of_another_database_or_role_are_others(settings: Settings) -> None:
