@@ -265,3 +265,14 @@ def test_the_table_of_states_is_that_of_the_program() -> None:
     )
     told = {name: {*filter(None, re.split(r"[, ]+", to))} for name, to in rows}
     assert told == {str(state): {*map(str, moves)} for state, moves in MOVES.items()}
+
+
+def test_each_picture_is_on_a_page_and_asks_no_other_host() -> None:
+    folder = documents.ROOT / "docs" / "screenshots"
+    pages = "".join(map(documents.read, documents.PAGES))
+    for picture in folder.iterdir():
+        assert f"screenshots/{picture.name}" in pages
+        if picture.suffix == ".svg":
+            assert set(re.findall(r"\w+://[^\s\"'<)]*", picture.read_text())) == {
+                "http://www.w3.org/2000/svg"
+            }
