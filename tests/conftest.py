@@ -30,6 +30,7 @@ pytest_plugins = [
     "tests.servers.redis",
     "tests.servers.object_store",
     "tests.servers.receiver",
+    "tests.examined",
 ]
 # A terminated suite stops its servers, as an interrupted one does. One that is started in the
 # background ignores interrupts, and so would the programs that the tests interrupt.

@@ -11,6 +11,7 @@ from pika.channel import Channel
 from pika.exceptions import ChannelClosedByBroker
 from pika.spec import Basic, BasicProperties
 
+from birthday_cli.brokers import rabbitmq_topology
 from birthday_cli.brokers.base import DeadLetter, Delivery, Depth
 from birthday_cli.brokers.rabbitmq_dead import dead_letter, put_aside, with_reason
 from birthday_cli.brokers.rabbitmq_link import Link, open_link
@@ -23,13 +24,6 @@ from birthday_cli.errors import BdayschedError, BrokerUnreachable
 
 _PRECONDITION_FAILED = 406
 
-_DEAD = {
-    "x-queue-type": "quorum",
-    # From 4.0 on a quorum queue drops what was delivered 20 times, unless told otherwise, and each
-    # look at a dead letter is a delivery. -1, for no limit at all, is unknown to 3.10.
-    "x-delivery-limit": 2**31 - 1,
-}
-
 
 class RabbitBroker:
     """A connection with one channel on which everything happens."""
@@ -40,7 +34,7 @@ class RabbitBroker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._queue = settings.broker_queue
-        self._dead = f"{settings.broker_queue}.dead"
+        self._dead = rabbitmq_topology.dead(settings)
         self._consumer = ""
         self._unsettled = Unsettled()
         self._arrived: deque[Delivery] = deque()
@@ -177,18 +171,9 @@ class RabbitBroker:
         channel.add_on_cancel_callback(self._on_cancel)
         self._publisher = Publisher(self._link)
         await self._publisher.open()
-        arguments = {
-            "x-queue-type": "quorum",
-            "x-delivery-limit": self._settings.broker_delivery_limit,
-            "x-overflow": "reject-publish",
-            "x-dead-letter-exchange": self._dead,
-            "x-dead-letter-routing-key": self._dead,
-            "x-dead-letter-strategy": "at-least-once",
-        }
-        for name, settings in (self._dead, _DEAD), (self._queue, arguments):
-            await self._link.call(channel.exchange_declare, name, "direct", durable=True)
-            await self._link.call(channel.queue_declare, name, durable=True, arguments=settings)
-            await self._link.call(channel.queue_bind, name, name, name)
+        for queue in rabbitmq_topology.wanted(self._settings):
+            await rabbitmq_topology.declare(self._link, queue)
+            await self._link.call(channel.queue_bind, queue.name, queue.name, queue.name)
 
     async def _put_aside(self, letters: Sequence[tuple[int, Letter]]) -> None:
         if not letters:

@@ -136,6 +136,12 @@ class Link:
             connection._adapter_disconnect_stream()  # type: ignore[attr-defined]
             await self._closed.wait()
 
+    @property
+    def server(self) -> str:
+        """What the broker calls itself, such as `RabbitMQ 3.13.7`."""
+        said: dict[str, Any] = self._connection.server_properties or {}
+        return f"{said.get('product', 'a broker')} {said.get('version', '')}".strip()
+
     def ring(self) -> None:
         """Wake up whoever waits."""
         self._bell.set()

@@ -11,6 +11,7 @@ import birthday_cli
 from birthday_cli.cli import (
     books,
     demo,
+    doctor,
     explain,
     figures,
     generate,
@@ -53,6 +54,7 @@ for room in (
     work,
     queue,
     look,
+    doctor,
     explain,
     books,
     demo,

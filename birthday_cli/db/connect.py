@@ -93,14 +93,17 @@ def connect(settings: Settings, application: str = "bdaysched") -> Iterator[Conn
 
 @contextmanager
 def connect_to(
-    conninfo: str, settings: Settings, application: str = "bdaysched"
+    conninfo: str,
+    settings: Settings,
+    application: str = "bdaysched",
+    options: Mapping[str, str] | None = None,
 ) -> Iterator[Connection]:
-    """Yield a connection in autocommit mode, in UTC.
+    """Yield a connection in autocommit mode, in UTC; options as for `connect_async`.
 
     psycopg's errors, at connecting and after it, come out as BdayschedError.
     """
     with explained(conninfo):
-        session = _with_session_settings(conninfo, settings, application)
+        session = _with_session_settings(conninfo, settings, application, options)
         with psycopg.connect(session, autocommit=True) as connection:
             yield connection
 

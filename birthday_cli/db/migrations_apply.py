@@ -156,11 +156,21 @@ def verify(connection: Connection, migration: Migration) -> None:
             raise BdayschedError(f"{failure}. {_left_behind(migration)}")
 
 
-def run_check(connection: Connection, migration: Migration, check: Statement) -> str | None:
-    """Return why a query of the verify part fails, with its place; None if it does not."""
+def run_check(
+    connection: Connection,
+    migration: Migration,
+    check: Statement,
+    raised: tuple[type[psycopg.Error], ...] = (),
+) -> str | None:
+    """Return why a query of the verify part fails, with its place; None if it does not.
+
+    What the server says to it is such a reason, too, but for errors that are to be raised.
+    """
     try:
         cursor = connection.execute(_trusted(check))
         rows = cursor.fetchmany(2) if cursor.description else []
+    except raised:
+        raise
     except psycopg.Error as problem:
         if connection.closed:
             raise

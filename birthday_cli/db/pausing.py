@@ -27,6 +27,12 @@ async def current(connection: AsyncConnection) -> Pause | None:
     return Pause(*row) if row else None
 
 
+def seen(connection: Connection) -> Pause | None:
+    """Return what `current` does."""
+    row: Any = connection.execute(query("queue/find_pause")).fetchone()
+    return Pause(*row) if row else None
+
+
 def pause(
     connection: Connection, by: str, time: timedelta | None, reason: str | None = None
 ) -> Pause:

@@ -20,26 +20,38 @@ def check(settings: Settings) -> list[Drift]:
     scratch database raises.
     """
     with database(settings) as conninfo, connect_to(conninfo, settings) as connection:
-        pending = migrations_check.pending(connection)
-        applied = record.applied(connection)
-        if not applied:
-            raise NotUpToDate(
-                "the database has had no migration: run `bdaysched migrate`, or adopt it with"
-                " `bdaysched schema baseline`"
-            )
-        # The rights in sql/roles.sql are those of the newest schema.
-        expected = from_migrations(settings, conninfo, max(applied), with_roles=not pending)
-        return compare(connection, expected, with_grants=not pending)
+        return in_tables(connection, settings, conninfo) + in_leaves(connection)
+
+
+def in_tables(connection: Connection, settings: Settings, conninfo: str) -> list[Drift]:
+    """Return what `check` does, over a connection to conninfo, without what partitions lack."""
+    pending = migrations_check.pending(connection)
+    applied = record.applied(connection)
+    if not applied:
+        raise NotUpToDate(
+            "the database has had no migration: run `bdaysched migrate`, or adopt it with"
+            " `bdaysched schema baseline`"
+        )
+    # The rights in sql/roles.sql are those of the newest schema.
+    expected = from_migrations(settings, conninfo, max(applied), with_roles=not pending)
+    return _differing(connection, expected, with_grants=not pending)
+
+
+def in_leaves(connection: Connection) -> list[Drift]:
+    """Return what partitions lack of the indexes and triggers of their tables."""
+    return [_leaf_drift(fault) for fault in catalog.faulty_leaves(connection)]
 
 
 def compare(connection: Connection, expected: Schema, with_grants: bool) -> list[Drift]:
     """Return what in the database differs from expected, and what its partitions lack."""
+    return _differing(connection, expected, with_grants) + in_leaves(connection)
+
+
+def _differing(connection: Connection, expected: Schema, with_grants: bool) -> list[Drift]:
     live = catalog.read(connection)
     if not with_grants:
         live, expected = without_grants(live), without_grants(expected)
-    return drifts(live, expected) + [
-        _leaf_drift(fault) for fault in catalog.faulty_leaves(connection)
-    ]
+    return drifts(live, expected)
 
 
 def _leaf_drift(found: LeafFault) -> Drift:

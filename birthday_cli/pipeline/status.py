@@ -88,6 +88,42 @@ def status(settings: Settings, now: datetime, cache: Cache | None = None) -> Sta
         return _Inquiry(settings, conninfo, connection, now, cache).status()
 
 
+def is_late(oldest: datetime | None, now: datetime) -> bool:
+    """Return whether what was due at oldest waits for longer at now than it should."""
+    return oldest is not None and now - oldest > _LATE
+
+
+def no_worker(processes: list[Heartbeat]) -> Problem | None:
+    """Return the problem that no worker lives, while messages are late; None if one does."""
+    if all(each.stale for each in processes if each.kind == "worker"):
+        return Problem("no worker runs, and messages are due", "bdaysched run-worker")
+    return None
+
+
+def silent_worker(processes: list[Heartbeat]) -> Problem | None:
+    """Return the problem that a worker fell silent, None if none did."""
+    silent = [
+        f"{each.host} {each.pid}" for each in processes if each.kind == "worker" and each.stale
+    ]
+    if not silent:
+        return None
+    more = f" and {len(silent) - 1} more" if len(silent) > 1 else ""
+    return Problem(f"worker {silent[0]}{more} fell silent", "bdaysched monitor workers")
+
+
+def no_schedule(processes: list[Heartbeat]) -> Problem | None:
+    """Return the problem that `schedule` does not run, or fails; None if it does its work."""
+    schedulers = [each for each in processes if each.kind == "scheduler"]
+    if all(each.stale for each in schedulers):
+        when = max((each.last_beat_at for each in schedulers), default=None)
+        since = f"since {when:%Y-%m-%d %H:%M}Z" if when else "in the last day"
+        return Problem(f"schedule has not run {since}", "bdaysched schedule")
+    if all(each.failed for each in schedulers if not each.stale):
+        last = max(schedulers, key=lambda each: each.last_beat_at)
+        return Problem(f"schedule on {last.host} {last.state}", "bdaysched schedule")
+    return None
+
+
 class _Inquiry:
     def __init__(
         self,
@@ -222,26 +258,17 @@ class _Inquiry:
     def _judge_processes(self, processes: list[Heartbeat] | None, oldest: datetime | None) -> None:
         if processes is None:
             return
-        workers = [each for each in processes if each.kind == "worker"]
-        schedulers = [each for each in processes if each.kind == "scheduler"]
-        is_late = oldest is not None and self._now - oldest > _LATE
-        if is_late and all(worker.stale for worker in workers):
-            self._found("no worker runs, and messages are due", "bdaysched run-worker")
-        if all(scheduler.stale for scheduler in schedulers):
-            when = max((each.last_beat_at for each in schedulers), default=None)
-            since = f"since {when:%Y-%m-%d %H:%M}Z" if when else "in the last day"
-            self._found(f"schedule has not run {since}", "bdaysched schedule")
-        elif all(each.failed for each in schedulers if not each.stale):
-            last = max(schedulers, key=lambda each: each.last_beat_at)
-            self._found(f"schedule on {last.host} {last.state}", "bdaysched schedule")
-        if is_late:
-            self._found(
-                f"messages wait that were due at {oldest:%Y-%m-%d %H:%M}Z",
-                "bdaysched monitor stuck",
+        late = is_late(oldest, self._now)
+        problems = [no_worker(processes) if late else None, no_schedule(processes)]
+        if late:
+            problems.append(
+                Problem(
+                    f"messages wait that were due at {oldest:%Y-%m-%d %H:%M}Z",
+                    "bdaysched monitor stuck",
+                )
             )
-        if silent := [f"{worker.host} {worker.pid}" for worker in workers if worker.stale]:
-            more = f" and {len(silent) - 1} more" if len(silent) > 1 else ""
-            self._found(f"worker {silent[0]}{more} fell silent", "bdaysched monitor workers")
+        problems.append(silent_worker(processes))
+        self._problems += [problem for problem in problems if problem]
 
     def _judge_today(self, counts: dict[str, int] | None, lateness: Lateness | None) -> None:
         failed = (counts or {}).get("FAILED", 0)

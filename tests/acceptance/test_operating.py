@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from birthday_cli.pipeline import look
+from birthday_cli.pipeline import doctor, look
 from tests.acceptance.conftest import OnTerminal
 from tests.acceptance.test_look import plain
 
@@ -26,3 +26,8 @@ def test_the_document_explains_every_line_of_status(on_terminal: OnTerminal) -> 
     lines = plain(on_terminal("status", NO_COLOR="1")).splitlines()
     shown = [line.split("  ")[0] for line in lines if re.match(r"[a-z ]+  \S", line)]
     assert [name for name in shown if name not in ("what", "also wrong")] == column("status")
+
+
+def test_the_document_names_every_check_of_doctor() -> None:
+    around = ["settings", "broker", "queue", "policies", "dead letters", "delivery", "redis"]
+    assert column("doctor") == [*doctor.CHECKS, *around]
