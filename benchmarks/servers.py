@@ -104,7 +104,7 @@ def postgres_server(
     # A terminated benchmark stops its servers, as an interrupted one does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with process.folder("benchmark", on_disk=durable) as folder:
-        server = postgres.PostgresServer(postgres._system_binaries(), folder)
+        server = postgres.PostgresServer(postgres.system_binaries(), folder)
         with (server.data / "postgresql.conf").open("a") as file:
             file.write(_CONFIGURATION + (_DURABLE if durable else "") + configuration)
         server.start()

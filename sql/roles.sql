@@ -49,5 +49,27 @@ BEGIN
         GRANT SELECT ON queue_pause TO bdaysched_worker;
         GRANT SELECT, INSERT, UPDATE, DELETE ON heartbeats TO bdaysched_worker;
     END IF;
+
+    -- Whoever only looks: `studio` becomes this role before it reads anything. It sees every row, and
+    -- writes none.
+    IF to_regrole('bdaysched_reader') IS NOT NULL THEN
+        REVOKE ALL ON
+            users, time_zones, message_logs, message_guard, planned_mornings, changed_users,
+            queue_pause, heartbeats, schema_migrations, schema_events, partition_events
+            FROM bdaysched_reader;
+        GRANT SELECT ON
+            users, time_zones, message_logs, message_guard, planned_mornings, changed_users,
+            queue_pause, heartbeats, schema_migrations, schema_events, partition_events
+            TO bdaysched_reader;
+        FOR month IN
+            SELECT oid
+            FROM pg_class
+            WHERE relname ~ '^message_logs_\d{4}_\d{2}$'
+              AND relnamespace = 'public'::regnamespace
+              AND relkind = 'r'
+        LOOP
+            EXECUTE format('GRANT SELECT ON %s TO bdaysched_reader', month);
+        END LOOP;
+    END IF;
 END
 $$

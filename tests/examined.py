@@ -68,7 +68,7 @@ class Installation:
 def safe_server() -> Iterator[PostgresServer]:
     """A server that loses nothing, with the roles of docs/roles.md."""
     with process.folder("doctor") as folder:
-        server = PostgresServer(postgres._system_binaries(), folder)
+        server = PostgresServer(postgres.system_binaries(), folder)
         server.start()
         try:
             found = Installation(server, "postgres")

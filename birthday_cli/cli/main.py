@@ -26,6 +26,7 @@ from birthday_cli.cli import (
     schema,
     schema_check,
     schema_lint,
+    studio,
     units,
     work,
 )
@@ -59,6 +60,7 @@ for room in (
     books,
     demo,
     figures,
+    studio,
     units,
 ):
     room.register(app)

@@ -43,7 +43,7 @@ def stage(brokers: str, rabbitmq_root: Path | None = None) -> Iterator[Stage]:
     RabbitMQ is this machine's, or that of another root file system.
     """
     with process.folder("drill", on_disk=True) as folder:
-        database = postgres.PostgresServer(postgres._system_binaries(), folder)
+        database = postgres.PostgresServer(postgres.system_binaries(), folder)
         with (database.data / "postgresql.conf").open("a") as configuration:
             configuration.write("fsync = on\n")
         database.start()

@@ -320,7 +320,7 @@ def test_without_the_extension_statements_say_what_to_do(settings: Settings) -> 
 
 def test_statements_once_the_server_has_loaded_the_extension() -> None:
     with process.folder("statements") as folder:
-        server = PostgresServer(postgres._system_binaries(), folder)
+        server = PostgresServer(postgres.system_binaries(), folder)
         settings = Settings(database_url=server.url())
         server.start()
         try:

@@ -246,7 +246,7 @@ class Full(NamedTuple):
 def full(request: pytest.FixtureRequest) -> Iterator[Full]:
     server: postgres.PostgresServer = request.getfixturevalue(request.param)
     with (
-        postgres._database(server, postgres._migrated(server)) as url,
+        postgres.new_database(server, postgres.migrated(server)) as url,
         psycopg.connect(url, autocommit=True, options="-c TimeZone=UTC") as connection,
     ):
         for table in (partitions.MESSAGES, partitions.GUARD):

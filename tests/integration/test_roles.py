@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from birthday_cli.cli.main import app
 from birthday_cli.db.queries import query
 from birthday_cli.errors import BdayschedError, ExitCode
+from birthday_cli.pipeline import look
 from tests.servers import postgres, process
 from tests.servers.postgres import PostgresServer
 
@@ -26,11 +27,18 @@ from tests.servers.postgres import PostgresServer
 ADMINISTRATOR = """
 CREATE ROLE bdaysched_program NOLOGIN;
 CREATE ROLE bdaysched_worker NOLOGIN;
+CREATE ROLE bdaysched_reader NOLOGIN;
 CREATE ROLE birthday_owner LOGIN PASSWORD 'o';
 CREATE ROLE birthday_cron LOGIN PASSWORD 'c' IN ROLE bdaysched_program;
 CREATE ROLE birthday_sender LOGIN PASSWORD 's' IN ROLE bdaysched_worker;
+CREATE ROLE birthday_looker LOGIN PASSWORD 'l' IN ROLE bdaysched_reader;
 """
-LOGINS = {"owner": "birthday_owner:o", "cron": "birthday_cron:c", "sender": "birthday_sender:s"}
+LOGINS = {
+    "owner": "birthday_owner:o",
+    "cron": "birthday_cron:c",
+    "sender": "birthday_sender:s",
+    "looker": "birthday_looker:l",
+}
 PEOPLE = (
     "first_name,last_name,email,timezone,birthday_date,anniversary_date,location_city,"
     "location_country\n"
@@ -103,7 +111,7 @@ class Roles:
 def server() -> Iterator[PostgresServer]:
     """A server of its own: roles belong to a server, and that of the other tests has none."""
     with process.folder("roles") as folder:
-        server = PostgresServer(postgres._system_binaries(), folder)
+        server = PostgresServer(postgres.system_binaries(), folder)
         server.start()
         try:
             with psycopg.connect(server.url(), autocommit=True) as administrator:
@@ -177,7 +185,33 @@ def test_the_worker_delivers_under_its_own_role(roles: Roles) -> None:
             roles.run("sender", *command.split())
 
 
-@pytest.mark.parametrize("role", ["cron", "sender"])
+def test_who_looks_sees_everything_and_changes_nothing(roles: Roles) -> None:
+    Path("people.csv").write_text(PEOPLE)
+    roles.run("cron", "users", "import", "people.csv")
+    roles.run("cron", "schedule")
+    roles.execute("owner", "ALTER TABLE message_logs DETACH PARTITION message_logs_2028_03")
+    roles.run("owner", "migrate")
+    for line in (
+        "explain ada@example.com",
+        "users list",
+        "audit --date 2027-03-10",
+        "status",
+        "partitions",
+        "queue status",
+        *(f"monitor {name}" for name in look.tables()),
+    ):
+        roles.run("looker", *line.split())
+    for table in ("users", "message_logs", "heartbeats", "queue_pause"):
+        roles.execute("looker", f"SELECT * FROM {table} LIMIT 1")
+        for statement in (f"DELETE FROM {table}", f"INSERT INTO {table} DEFAULT VALUES"):
+            with pytest.raises(errors.InsufficientPrivilege):
+                roles.execute("looker", statement)
+    for command in ("schedule", "queue pause", "users delete ada@example.com --yes"):
+        with pytest.raises(BdayschedError, match="permission denied for table"):
+            roles.run("looker", *command.split())
+
+
+@pytest.mark.parametrize("role", ["cron", "sender", "looker"])
 def test_no_role_of_the_program_changes_the_schema_or_drops_anything(
     roles: Roles, role: str
 ) -> None:

@@ -114,7 +114,7 @@ class PostgresServer:
             configuration.write(_CONFIGURATION)
 
 
-def _system_binaries() -> Path:
+def system_binaries() -> Path:
     """Return the folder of PostgreSQL 15; of the newest where the distribution has no 15."""
     found = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/postgres"),
@@ -160,9 +160,10 @@ def _runs(binaries: Path) -> bool:
 
 
 @contextmanager
-def _running(kind: str) -> Iterator[PostgresServer]:
+def running(kind: str) -> Iterator[PostgresServer]:
+    """Run `pg15` or `embedded`, which nothing is left of."""
     with process.folder(kind) as folder:
-        binaries = _system_binaries() if kind == "pg15" else _embedded_binaries(folder)
+        binaries = system_binaries() if kind == "pg15" else _embedded_binaries(folder)
         server = PostgresServer(binaries, folder)
         server.start()
         try:
@@ -173,13 +174,13 @@ def _running(kind: str) -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def pg15() -> Iterator[PostgresServer]:
-    with _running("pg15") as server:
+    with running("pg15") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[PostgresServer]:
-    with _running("embedded") as server:
+    with running("embedded") as server:
         yield server
 
 
@@ -194,7 +195,7 @@ class TlsServer(PostgresServer):
     """One that speaks TLS, and lets the account `certified` in by its certificate only."""
 
     def __init__(self, folder: Path, authority: Authority) -> None:
-        super().__init__(_system_binaries(), folder)
+        super().__init__(system_binaries(), folder)
         self._authority = authority
         rules = self.data / "pg_hba.conf"
         rules.write_text(
@@ -225,7 +226,8 @@ def tls_postgres(authority: Authority) -> Iterator[TlsServer]:
 
 
 @cache
-def _migrated(server: PostgresServer) -> str:
+def migrated(server: PostgresServer) -> str:
+    """Return the name of a database that was migrated, to be copied."""
     from birthday_cli.pipeline.migrate import migrate
 
     made = _janitor(server)
@@ -237,20 +239,20 @@ def _migrated(server: PostgresServer) -> str:
 @pytest.fixture
 def migrated_template(postgres_server: PostgresServer) -> str:
     """Return the name of the database that is copied for every test: migrating takes longer."""
-    return _migrated(postgres_server)
+    return migrated(postgres_server)
 
 
 @pytest.fixture
 def empty_database(postgres_server: PostgresServer) -> Iterator[str]:
     """Return the URL of a new database without anything in it."""
-    with _database(postgres_server) as url:
+    with new_database(postgres_server) as url:
         yield url
 
 
 @pytest.fixture
 def database(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
     """Return the URL of a new database that was migrated."""
-    with _database(postgres_server, migrated_template) as url:
+    with new_database(postgres_server, migrated_template) as url:
         yield url
 
 
@@ -267,7 +269,8 @@ class _Janitor(DatabaseJanitor):
 
 
 @contextmanager
-def _database(server: PostgresServer, template: str | None = None) -> Iterator[str]:
+def new_database(server: PostgresServer, template: str | None = None) -> Iterator[str]:
+    """Yield the URL of a new database, which is empty or a copy of another one."""
     with _janitor(server, template) as database:
         yield server.url(database.dbname)
 

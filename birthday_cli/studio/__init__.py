@@ -1,0 +1,1 @@
+"""The web pages: how things are, for a person on call. Imported by its command only."""
