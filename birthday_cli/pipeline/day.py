@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -18,16 +18,20 @@ QUARTERS = 96
 
 
 class Morning(NamedTuple):
-    """An instant at which messages are due: how many in each zone, and how many by status."""
+    """An instant at which messages are due: how many of which status in each zone."""
 
     at: datetime
-    zones: dict[str, int]
-    by_status: dict[str, int]
+    by_zone: dict[str, Counter[str]]
+
+    @property
+    def by_status(self) -> Counter[str]:
+        """How many messages are of which status, in all zones."""
+        return sum(self.by_zone.values(), Counter())
 
     @property
     def planned(self) -> int:
         """How many messages are due."""
-        return sum(self.zones.values())
+        return self.by_status.total()
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,11 @@ class Day:
     sent: list[int]
     worst: float | None
     estimated: bool
+
+    @property
+    def by_status(self) -> Counter[str]:
+        """How many messages of the day are of which status."""
+        return sum((morning.by_status for morning in self.mornings), Counter())
 
 
 def day(settings: Settings, start: datetime, cache: Cache) -> Day:
@@ -84,19 +93,10 @@ def _day(
     sent: list[tuple[datetime, int, float]],
     estimated: bool,
 ) -> Day:
-    zones: dict[datetime, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    statuses: dict[datetime, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    found: dict[datetime, dict[str, Counter[str]]] = {}
     for at, zone, status, count in counts:
-        zones[at][zone] += count
-        statuses[at][status] += count
-    mornings = [
-        Morning(
-            at,
-            dict(sorted(zones[at].items(), key=lambda each: (-each[1], each[0]))),
-            dict(statuses[at]),
-        )
-        for at in sorted(zones)
-    ]
+        found.setdefault(at, {}).setdefault(zone, Counter())[status] += count
+    mornings = [Morning(at, found[at]) for at in sorted(found)]
     return Day(
         start,
         mornings,

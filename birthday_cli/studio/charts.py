@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 from birthday_cli.domain import zones
@@ -14,6 +15,7 @@ _HEIGHT = 100.0
 _MINUTE = timedelta(minutes=1)
 _EVENING, _MORNING = 21, 6
 _ZONES_NAMED = 3
+_SEEN = 1.5
 _ORDER = ("SENT", "FAILED", "RETRYING", "SENDING", "QUEUED", "SCHEDULED")
 
 
@@ -35,7 +37,11 @@ class Bar(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A line of the world clock: an instant, where it is send time then, and what became of it."""
+    """A line of the world clock: an instant, where it is send time then, and what became of it.
+
+    All its zones have one offset: at one instant it is send time in Auckland and, of the day
+    before, in Pago Pago, which have a line each.
+    """
 
     at: datetime
     zones: list[str]
@@ -45,22 +51,27 @@ class Row(NamedTuple):
     offset: str
     x: float
     nights: list[Span]
-    morning: Morning
+    by_status: Counter[str]
+
+    @property
+    def planned(self) -> int:
+        """How many are due."""
+        return self.by_status.total()
 
     @property
     def sent(self) -> int:
         """How many were sent."""
-        return self.morning.by_status.get("SENT", 0)
+        return self.by_status["SENT"]
 
     @property
     def failed(self) -> int:
         """How many failed."""
-        return self.morning.by_status.get("FAILED", 0)
+        return self.by_status["FAILED"]
 
     @property
     def open(self) -> int:
         """How many are neither."""
-        return self.morning.planned - self.sent - self.failed
+        return self.planned - self.sent - self.failed
 
     @property
     def state(self) -> str:
@@ -76,24 +87,37 @@ def minute(moment: datetime, start: datetime) -> float:
 
 
 def world_clock(day: Day, now: datetime) -> list[Row]:
-    """Return the lines of the world clock, by instant of sending."""
-    return [_row(morning, day.start, now) for morning in day.mornings]
+    """Return the lines of the world clock, by instant of sending, the most eastern first."""
+    return [
+        _row(morning, names, offset, day.start, now)
+        for morning in day.mornings
+        for offset, names in sorted(_by_offset(morning).items(), reverse=True)
+    ]
 
 
-def _row(morning: Morning, start: datetime, now: datetime) -> Row:
-    names = list(morning.zones)
-    largest = zones.load(names[0])
-    local = now.astimezone(largest)
+def _by_offset(morning: Morning) -> dict[timedelta, list[str]]:
+    found: dict[timedelta, list[str]] = {}
+    for zone in morning.by_zone:
+        offset = morning.at.astimezone(zones.load(zone)).utcoffset() or timedelta()
+        found.setdefault(offset, []).append(zone)
+    return found
+
+
+def _row(
+    morning: Morning, names: list[str], offset: timedelta, start: datetime, now: datetime
+) -> Row:
+    counts = {name: morning.by_zone[name].total() for name in names}
+    largest = sorted(names, key=lambda name: (-counts[name], name))
     return Row(
         at=morning.at,
-        zones=names[:_ZONES_NAMED],
-        more=len(names[_ZONES_NAMED:]),
-        all_zones=", ".join(f"{name} {count:,}" for name, count in morning.zones.items()),
-        clock=f"{local:%H:%M}",
-        offset=morning.at.astimezone(largest).isoformat()[19:25],
+        zones=largest[:_ZONES_NAMED],
+        more=len(largest[_ZONES_NAMED:]),
+        all_zones=", ".join(f"{name} {counts[name]:,}" for name in largest),
+        clock=f"{now.astimezone(zones.load(largest[0])):%H:%M}",
+        offset=morning.at.astimezone(timezone(offset)).isoformat()[19:25],
         x=minute(morning.at, start),
-        nights=list(_nights(morning.at.astimezone(largest).utcoffset() or timedelta())),
-        morning=morning,
+        nights=list(_nights(offset)),
+        by_status=sum((morning.by_zone[name] for name in names), Counter()),
     )
 
 
@@ -128,9 +152,9 @@ def columns(day: Day, width: float = 12.0) -> list[Bar]:
     most = max((morning.planned for morning in day.mornings), default=1)
     found = []
     for morning in day.mornings:
-        y = _HEIGHT
+        y, by_status = _HEIGHT, morning.by_status
         for status in _ORDER:
-            if count := morning.by_status.get(status, 0):
+            if count := by_status[status]:
                 height = _HEIGHT * count / most
                 y -= height
                 x = min(minute(morning.at, day.start), MINUTES - width)
@@ -140,10 +164,15 @@ def columns(day: Day, width: float = 12.0) -> list[Bar]:
 
 def shares(by_status: dict[str, int], longest: int) -> list[Bar]:
     """Return a bar across, of which every status that occurs has a part that can be seen."""
+    widths = {
+        status: max(100.0 * by_status[status] / max(longest, 1), _SEEN)
+        for status in _ORDER
+        if by_status.get(status)
+    }
+    if (excess := sum(widths.values()) - 100) > 0:
+        widths[max(widths, key=widths.__getitem__)] -= excess
     found, x = [], 0.0
-    for status in _ORDER:
-        if count := by_status.get(status, 0):
-            width = max(100.0 * count / max(longest, 1), 1.5)
-            found.append(Bar(status, round(x, 2), 0, round(min(width, 100 - x), 2), 10))
-            x += width
+    for status, width in widths.items():
+        found.append(Bar(status, round(x, 2), 0, round(width, 2), 10))
+        x += width
     return found

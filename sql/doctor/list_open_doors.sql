@@ -21,13 +21,13 @@ WHERE pronamespace = 'public'::regnamespace
 UNION ALL
 SELECT
     format('%s belongs to %I, and message_logs to %I', stranger.oid::regclass,
-        pg_get_userbyid(stranger.relowner), pg_get_userbyid(message_logs.relowner)),
-    format('ALTER TABLE %s OWNER TO %I', stranger.oid::regclass, pg_get_userbyid(message_logs.relowner))
-FROM pg_class AS message_logs
+        pg_get_userbyid(stranger.relowner), pg_get_userbyid(ours.relowner)),
+    format('ALTER TABLE %s OWNER TO %I', stranger.oid::regclass, pg_get_userbyid(ours.relowner))
+FROM pg_class AS ours
 JOIN pg_class AS stranger USING (relnamespace)
-WHERE message_logs.oid = to_regclass('message_logs')
+WHERE ours.oid = to_regclass('message_logs')
   AND stranger.relkind IN ('r', 'p')
-  AND stranger.relowner <> message_logs.relowner
+  AND stranger.relowner <> ours.relowner
   AND NOT EXISTS (
       SELECT FROM pg_depend
       WHERE classid = 'pg_class'::regclass AND objid = stranger.oid AND deptype = 'e'

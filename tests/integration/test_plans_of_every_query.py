@@ -149,6 +149,10 @@ READINGS = {
     "status/find_oldest_unsent": Reading(by_index=UP_TO_NOW),
     "status/measure_today": THIS_MONTH,
     "status/report_day": THIS_MONTH,
+    "studio/count_by_zone": THIS_MONTH,
+    "studio/count_sent": THIS_MONTH,
+    "studio/list_messages": THIS_MONTH,
+    "studio/list_stuck": Reading(frozenset({THIS}), EVERY_MONTH),
     "users/erase_guard": EVERYWHERE,
     "users/erase_messages": EVERYWHERE,
 }
@@ -180,6 +184,7 @@ USUAL: dict[str, Any] = {
     "leases": [NOW] * 10,
     "limit": 1_000,
     "max_attempts": 8,
+    "message_type": None,
     "missed": "missed",
     "now": NOW,
     "on_time": timedelta(minutes=1),
@@ -219,7 +224,8 @@ PARTS: dict[str, sql.Composable] = {
 }
 
 _A_TABLE = r"(message_logs|message_guard|\{messages\})"
-_STATEMENT = rf"^(?:--.*\n)*(SELECT|WITH|INSERT|UPDATE|DELETE)\b[\s\S]*\b{_A_TABLE}(?![\w'}}])"
+_STATEMENT = rf"\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b[\s\S]*\b{_A_TABLE}(?!\w)"
+_TEXT = r"--.*|'[^']*'"
 
 
 def queries_over_months() -> list[str]:
@@ -231,7 +237,7 @@ def queries_over_months() -> list[str]:
         for name in names
         if "/" in name
         and not name.startswith("migrations/")
-        and re.match(_STATEMENT, queries.query(name))
+        and re.match(_STATEMENT, re.sub(_TEXT, "", queries.query(name)))
     )
 
 

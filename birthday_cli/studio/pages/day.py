@@ -43,8 +43,8 @@ def find(desk: Desk, query: Query) -> dict[str, Any]:
         "now_x": until,
         "planned_line": charts.line(day.planned, day.planned[-1]),
         "sent_line": charts.line(day.sent, day.planned[-1], until),
-        "planned": sum(morning.planned for morning in day.mornings),
-        "by_status": _total(day.mornings),
+        "planned": day.by_status.total(),
+        "by_status": day.by_status,
         "lateness": lateness,
     }
 
@@ -57,11 +57,3 @@ def start_of(text: str, now: datetime) -> datetime:
         return datetime.combine(date.fromisoformat(text), time(), UTC)
     except ValueError as problem:
         raise UsageError(f"{text!r} is not a date: write it like 2027-02-28") from problem
-
-
-def _total(mornings: Any) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for morning in mornings:
-        for status_of, count in morning.by_status.items():
-            found[status_of] = found.get(status_of, 0) + count
-    return found
