@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test drill servers lint clean bench-worker conformance-rabbitmq4
+.PHONY: help demo test drill servers lint clean screenshots bench-worker conformance-rabbitmq4
 
 PIP := .venv/bin/pip install -qq --disable-pip-version-check \
 	--constraint .ci/constraints.txt --build-constraint .ci/constraints.txt
@@ -19,6 +19,9 @@ drill: servers .venv/.test ## forty minutes of kills, cuts and silences; every m
 	@.venv/bin/python -m tests.drill --brokers rabbitmq
 	@.venv/bin/python -m tests.drill --brokers postgres
 	@.venv/bin/python -m tests.drill --brokers cluster
+
+screenshots: servers .venv/.test ## the pictures in docs/, taken of the real commands
+	@.venv/bin/python -m tests.screenshots
 
 lint: .venv/.test ## ruff and mypy
 	@.venv/bin/ruff check

@@ -54,6 +54,7 @@ NOT_RUN = {
         ],
         INSTALLS,
     ),
+    "ssh -L 4983:127.0.0.1:4983 plan-1.example.com": "there is no such host",
     "make drill": MINUTES,
     ".venv/bin/python -m tests.drill --brokers postgres --messages 2000 --minutes 1.5 --seed 7": (
         MINUTES

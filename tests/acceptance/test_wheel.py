@@ -36,8 +36,9 @@ def test_it_carries_every_sql_file(wheel: Path) -> None:
     assert carried == {str(path.relative_to(ROOT)) for path in (ROOT / "sql").rglob("*.sql")}
 
 
-def test_it_carries_what_units_are_made_from(wheel: Path) -> None:
-    there = {str(path.relative_to(ROOT)) for path in (ROOT / "birthday_cli/unit_files").iterdir()}
+@pytest.mark.parametrize("folder", ["unit_files", "studio/templates", "studio/static"])
+def test_it_carries_what_is_no_code(wheel: Path, folder: str) -> None:
+    there = {str(path.relative_to(ROOT)) for path in (ROOT / "birthday_cli" / folder).iterdir()}
     assert there
     assert there <= set(zipfile.ZipFile(wheel).namelist())
 
@@ -60,6 +61,14 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_formats_of_archives_come_with_an_extra(installed: Path) -> None:
     (packages,) = (installed.parents[1] / "lib").glob("python*/site-packages")
     assert not {path.name for path in packages.iterdir()} & {"pyarrow", "fsspec"}
+
+
+def test_studio_comes_with_an_extra(installed: Path) -> None:
+    done = subprocess.run([installed, "studio"], capture_output=True, text=True, cwd="/")
+    assert done.returncode == 2
+    assert done.stderr.startswith("bdaysched: ")
+    assert done.stderr.endswith("is not installed: pip install 'bdaysched[studio]'\n")
+    assert done.stderr.count("\n") == 1
 
 
 def test_units_work_from_it(installed: Path) -> None:
