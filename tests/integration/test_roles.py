@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -17,9 +18,13 @@ from psycopg import errors
 from typer.testing import CliRunner
 
 from birthday_cli.cli.main import app
+from birthday_cli.config import Settings
+from birthday_cli.db.cache import Cache
 from birthday_cli.db.queries import query
 from birthday_cli.errors import BdayschedError, ExitCode
-from birthday_cli.pipeline import look
+from birthday_cli.pipeline import browse, look
+from birthday_cli.pipeline.browse import Wanted
+from birthday_cli.pipeline.day import day
 from tests.servers import postgres, process
 from tests.servers.postgres import PostgresServer
 
@@ -209,6 +214,26 @@ def test_who_looks_sees_everything_and_changes_nothing(roles: Roles) -> None:
     for command in ("schedule", "queue pause", "users delete ada@example.com --yes"):
         with pytest.raises(BdayschedError, match="permission denied for table"):
             roles.run("looker", *command.split())
+
+
+def test_studio_reads_as_the_reader_where_it_may_and_is_told_where_not(
+    roles: Roles, server: PostgresServer
+) -> None:
+    administrator = server.url(roles.url.rpartition("/")[2])
+    access = browse.read_only(Settings(database_url=administrator))
+    assert access.by_role
+    with psycopg.connect(access.settings.database_url, autocommit=True) as connection:
+        # Even who gets rid of the one lock finds the other.
+        connection.execute("SET default_transaction_read_only = off")
+        with pytest.raises(errors.InsufficientPrivilege):
+            connection.execute("DELETE FROM users")
+    now = datetime(2027, 3, 10, 12, tzinfo=UTC)
+    assert browse.users(access.settings) == ([], False)
+    assert browse.messages(access.settings, Wanted(now, now + timedelta(1)), now) == ([], False)
+    assert browse.attention(access.settings, now).stuck == []
+    assert day(access.settings, browse.day_of(now), Cache(access.settings)).mornings == []
+
+    assert not browse.read_only(Settings(database_url=roles.url_of("cron"))).by_role
 
 
 @pytest.mark.parametrize("role", ["cron", "sender", "looker"])
