@@ -47,7 +47,7 @@ from pathlib import Path
 from birthday_cli import config
 from birthday_cli.archives import csv_gzip, formats, parquet
 from birthday_cli.db.connect import connect
-from birthday_cli.pipeline import archive, restore
+from birthday_cli.pipeline.partitions import archive, restore
 what, form, place, name = sys.argv[1:]
 vars(formats)["known"] = lambda: [{"csv": csv_gzip, "parquet": parquet}[form]]
 settings = config.load()

@@ -35,7 +35,7 @@ from birthday_cli.config import Settings
 from birthday_cli.db.connect import Connection
 from birthday_cli.domain import zones
 from birthday_cli.domain.user import COLUMNS
-from birthday_cli.pipeline.migrate import migrate
+from birthday_cli.pipeline.schema.migrate import migrate
 
 _FIRST = ("Aisha", "Andrés", "Chloé", "Dilnoza", "Emeka", "João", "Lucía", "Priya", "Wei", "Zoë")
 _LAST = ("Abubakar", "D'Souza", "Fernández", "Gurung", "Kim", "Müller", "O'Brien", "Öztürk")

@@ -21,7 +21,7 @@ from benchmarks import servers
 from birthday_cli.config import Settings
 from birthday_cli.domain.months import Month
 from birthday_cli.errors import Locked
-from birthday_cli.pipeline.months import create
+from birthday_cli.pipeline.partitions.months import create
 from birthday_cli.pipeline.retain import drop
 from tests.facts import NOW
 from tests.traffic import Traffic

@@ -21,7 +21,7 @@ import psycopg
 
 from birthday_cli.config import Settings
 from birthday_cli.db.connect import Connection
-from birthday_cli.pipeline.migrate import migrate
+from birthday_cli.pipeline.schema.migrate import migrate
 from tests.facts import NOW
 from tests.servers import postgres, process, rabbitmq
 

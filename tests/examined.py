@@ -15,10 +15,10 @@ import pytest
 import birthday_cli
 from birthday_cli.config import Settings
 from birthday_cli.db.examining import connect_briefly
-from birthday_cli.pipeline import doctor
-from birthday_cli.pipeline.doctor import Finding
-from birthday_cli.pipeline.doctor_finding import Patient, Verdict
-from birthday_cli.pipeline.migrate import migrate
+from birthday_cli.pipeline.doctor import checks
+from birthday_cli.pipeline.doctor.checks import Finding
+from birthday_cli.pipeline.doctor.finding import Patient, Verdict
+from birthday_cli.pipeline.schema.migrate import migrate
 from tests.servers import postgres, process
 from tests.servers.postgres import PostgresServer
 
@@ -102,7 +102,7 @@ def healthy(
     safe_server: PostgresServer, healthy_template: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Installation]:
     """An installation of the test's own. However slow the machine, every check is made."""
-    monkeypatch.setattr(doctor, "LONGEST", 3_600.0)
+    monkeypatch.setattr(checks, "LONGEST", 3_600.0)
     found = Installation(safe_server, f"test_{secrets.token_hex(6)}")
     # Not over one connection: a test may restart the server.
     elsewhere = Installation(safe_server, "postgres")
@@ -119,7 +119,7 @@ def healthy(
 @pytest.fixture
 def without_drift(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the check that makes a database, and takes a second."""
-    monkeypatch.delitem(doctor.CHECKS, "drift")
+    monkeypatch.delitem(checks.CHECKS, "drift")
 
 
 def told(found: dict[str, Finding]) -> dict[str, str]:
@@ -143,7 +143,7 @@ def patient(healthy: Installation) -> Iterator[Patient]:
 
 
 def examined(installation: Installation, **settings: Any) -> dict[str, Finding]:
-    return doctor.examine(replace(installation.settings, **settings), datetime.now(UTC))
+    return checks.examine(replace(installation.settings, **settings), datetime.now(UTC))
 
 
 def assert_found(

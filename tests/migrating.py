@@ -10,7 +10,7 @@ import pytest
 
 from birthday_cli.config import Settings
 from birthday_cli.db import queries
-from birthday_cli.pipeline.migrate import migrate
+from birthday_cli.pipeline.schema.migrate import migrate
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 

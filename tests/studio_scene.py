@@ -9,8 +9,8 @@ import psycopg
 from birthday_cli.config import Settings
 from birthday_cli.domain.profile import Profile
 from birthday_cli.domain.sample import PLACES
-from birthday_cli.pipeline.migrate import migrate
-from birthday_cli.pipeline.seed import seed
+from birthday_cli.pipeline.schema.migrate import migrate
+from birthday_cli.pipeline.users.seed import seed
 from tests.facts import add_user
 
 DAY = datetime(2027, 3, 10, tzinfo=UTC)

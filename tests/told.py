@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 
 from birthday_cli.cli import story
-from birthday_cli.pipeline.explain import Explanation
+from birthday_cli.pipeline.looking.explain import Explanation
 from tests.facts import add_message, add_user
 
 MARCH = datetime.fromisoformat("2027-03-27T11:02Z")

@@ -15,7 +15,7 @@ from birthday_cli.db.connect import open_pool
 from birthday_cli.domain.message import Reference
 from birthday_cli.errors import BrokerUnreachable
 from birthday_cli.pipeline.deliver import Worker
-from birthday_cli.pipeline.tally import Delivered
+from birthday_cli.pipeline.worker.tally import Delivered
 from tests.facts import NOW, add_message
 
 

@@ -11,7 +11,7 @@ from birthday_cli.cli.options import AsJson
 from birthday_cli.errors import BdayschedError, UsageError
 
 if TYPE_CHECKING:
-    from birthday_cli.pipeline.audit import Audit
+    from birthday_cli.pipeline.looking.audit import Audit
 
 _COLUMNS = ("date", "eligible", "sent", "failed", "pending", "problems", "p50", "p99", "worst")
 _DAYS = 7
@@ -44,7 +44,7 @@ def audit(
 
     Example: bdaysched audit --from 2027-02-01 --to 2027-02-28
     """
-    from birthday_cli.pipeline.audit import audit
+    from birthday_cli.pipeline.looking.audit import audit
 
     settings = options.settings()
     now = options.clock(settings).now()
@@ -83,7 +83,7 @@ def simulate(
 
     Example: bdaysched simulate --from 2028-02-25 --days 40
     """
-    from birthday_cli.pipeline.simulate import simulate
+    from birthday_cli.pipeline.rehearsal.simulate import simulate
 
     settings = options.settings()
     start = _date("--from", first) or options.clock(settings).now().date()
@@ -134,7 +134,7 @@ def _plain(report: "Audit") -> dict[str, object]:
 
 
 def _show(report: "Audit") -> None:
-    from birthday_cli.pipeline.audit import PROBLEMS
+    from birthday_cli.pipeline.looking.audit import PROBLEMS
 
     days = report.days
     if len(days) > _LONGEST_TABLE:

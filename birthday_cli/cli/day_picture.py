@@ -12,7 +12,7 @@ from birthday_cli.cli.status_screen import screen
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from birthday_cli.pipeline.demo import Played, ZoneReport
+    from birthday_cli.pipeline.rehearsal.demo import Played, ZoneReport
 
 _BAR = 24
 _HOUR = timedelta(hours=1)

@@ -9,7 +9,7 @@ from birthday_cli.cli.options import AsJson
 from birthday_cli.errors import ExitCode
 
 if TYPE_CHECKING:
-    from birthday_cli.pipeline.demo import Played
+    from birthday_cli.pipeline.rehearsal.demo import Played
 
 _COLUMNS = ("zone", "users", "planned", "delivered", "on_time", "sent_at")
 
@@ -28,7 +28,7 @@ def demo(
 
     Example: bdaysched demo --users 2000 --keep
     """
-    from birthday_cli.pipeline.demo import demo
+    from birthday_cli.pipeline.rehearsal.demo import demo
 
     settings = options.settings()
     today = options.clock(settings).now().date()

@@ -12,7 +12,7 @@ from birthday_cli.cli.options import AsJson
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from birthday_cli.pipeline.doctor import Finding
+    from birthday_cli.pipeline.doctor.checks import Finding
 
 _STYLES = {"wrong": "bold red", "warning": "yellow", "ok": "green"}
 
@@ -30,7 +30,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     Example: bdaysched doctor
     """
-    from birthday_cli.pipeline.doctor import Verdict, examine, exit_code
+    from birthday_cli.pipeline.doctor.checks import Verdict, examine, exit_code
 
     settings = options.settings()
     found = examine(settings, options.clock(settings).now())
@@ -62,7 +62,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 def _summary(found: dict[str, Finding]) -> str:
     """Return how many checks came to which verdict, such as `2 wrong, 21 ok`."""
-    from birthday_cli.pipeline.doctor import Verdict
+    from birthday_cli.pipeline.doctor.checks import Verdict
 
     counts = dict.fromkeys(Verdict, 0)
     for each in found.values():
@@ -76,7 +76,7 @@ def _drawn(found: dict[str, Finding]) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    from birthday_cli.pipeline.doctor import Verdict
+    from birthday_cli.pipeline.doctor.checks import Verdict
 
     table = Table(box=None, show_header=False, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column(no_wrap=True)

@@ -12,7 +12,7 @@ from birthday_cli.cli.options import AsJson
 from birthday_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from birthday_cli.pipeline.forecast import Forecast
+    from birthday_cli.pipeline.looking.forecast import Forecast
 
 _ZONES_NAMED = 2
 _BARS = "▁▂▃▄▅▆▇█"
@@ -35,7 +35,7 @@ def explain(
     Example: bdaysched explain ada@example.com
     """
     from birthday_cli.cli import story
-    from birthday_cli.pipeline.explain import explain
+    from birthday_cli.pipeline.looking.explain import explain
 
     settings = options.settings()
     found = explain(settings, options.clock(settings).now(), user, limit)
@@ -59,7 +59,7 @@ def preview(
 
     Example: bdaysched preview --date 2027-02-28 --days 2
     """
-    from birthday_cli.pipeline.preview import preview
+    from birthday_cli.pipeline.looking.preview import preview
 
     settings = options.settings()
     try:
@@ -94,7 +94,7 @@ def forecast(
 
     Example: bdaysched forecast --rate 500 --within 30s
     """
-    from birthday_cli.pipeline.forecast import forecast
+    from birthday_cli.pipeline.looking.forecast import forecast
 
     settings = options.settings()
     now = options.clock(settings).now()

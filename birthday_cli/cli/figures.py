@@ -28,7 +28,7 @@ def metrics(
 
     Example: bdaysched metrics --output /var/lib/prometheus/node-exporter/bdaysched.prom
     """
-    from birthday_cli.pipeline.metrics import measure, write
+    from birthday_cli.pipeline.looking.metrics import measure, write
 
     settings = options.settings()
     figures = measure(settings, options.clock(settings).now())

@@ -41,7 +41,7 @@ def generate(
 
     Example: bdaysched generate add_wishes --dry-run
     """
-    from birthday_cli.pipeline import generate
+    from birthday_cli.pipeline.schema import generate
 
     if empty:
         done = generate.empty(name, dry_run)
@@ -74,7 +74,7 @@ def push(
 
     Example: bdaysched push --dry-run
     """
-    from birthday_cli.pipeline.push import push
+    from birthday_cli.pipeline.schema.push import push
 
     done = push(options.settings(), accept_data_loss, dry_run)
     if as_json:

@@ -16,7 +16,7 @@ from birthday_cli.cli.options import AsJson, DryRun
 from birthday_cli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from birthday_cli.pipeline.people import Imported, Rejected
+    from birthday_cli.pipeline.users.people import Imported, Rejected
 
 _SHOWN = 20
 _LONGEST_SHOWN = 80
@@ -45,7 +45,7 @@ def import_users(
 
     Example: bdaysched users import people.csv --reject-file rejected.csv
     """
-    from birthday_cli.pipeline.people import import_csv
+    from birthday_cli.pipeline.users.people import import_csv
 
     settings = options.settings()
     with ExitStack() as files:
@@ -80,7 +80,7 @@ class _Rejections:
         self._writer = csv.writer(file) if file else None
 
     def __call__(self, rejected: "Rejected") -> None:
-        from birthday_cli.pipeline.people import NOTES
+        from birthday_cli.pipeline.users.people import NOTES
 
         self.count += 1
         line, column, value, reason, header, cells = rejected

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from birthday_cli.config import Settings
-    from birthday_cli.pipeline.look import Table
-    from birthday_cli.pipeline.status import Status
+    from birthday_cli.pipeline.looking.monitor import Table
+    from birthday_cli.pipeline.looking.status import Status
 
 Watch = Annotated[
     str | None,
@@ -35,8 +35,8 @@ def status(watch: Watch = None, as_json: AsJson = False) -> None:
     Example: bdaysched status --watch 5
     """
     from birthday_cli.cli.status_screen import screen, sentences, verdict
-    from birthday_cli.pipeline import look
-    from birthday_cli.pipeline.status import status as ask
+    from birthday_cli.pipeline.looking import monitor
+    from birthday_cli.pipeline.looking.status import status as ask
 
     settings = options.settings()
     clock = options.clock(settings)
@@ -52,7 +52,7 @@ def status(watch: Watch = None, as_json: AsJson = False) -> None:
             output.print_table(("what", "state"), rows)
         return
     seconds = _interval(watch, as_json)
-    with look.held(settings) as (held, cache):
+    with monitor.held(settings) as (held, cache):
 
         def draw(found: "Status", before: "Status | None", _lines: int) -> "RenderableType":
             return screen(found, clock.now(), before)
@@ -84,12 +84,12 @@ def monitor(
 
     Example: bdaysched monitor partitions
     """
-    from birthday_cli.pipeline import look
+    from birthday_cli.pipeline.looking import monitor
 
     if name is None:
         if watch:
             raise UsageError("--watch needs the name of a table, such as `monitor queue --watch 2`")
-        known = look.tables()
+        known = monitor.tables()
         if as_json:
             output.print_json(known)
         else:
@@ -100,7 +100,7 @@ def monitor(
     if watch:
         _watch_table(settings, name, _interval(watch, as_json), clock.now)
         return
-    table = look.table(settings, name, clock.now())
+    table = monitor.table(settings, name, clock.now())
     if as_json:
         output.print_json([dict(zip(table.columns, row, strict=True)) for row in table.rows])
     elif table.columns:
@@ -122,10 +122,10 @@ def _interval(watch: str, as_json: bool) -> float:
 def _watch_table(
     settings: "Settings", name: str, seconds: float, now: "Callable[[], datetime]"
 ) -> None:
-    from birthday_cli.pipeline import look
+    from birthday_cli.pipeline.looking import monitor
 
-    with look.held(settings) as (held, cache):
-        watching.watch(seconds, lambda: look.table(held, name, now(), cache), draw_table)
+    with monitor.held(settings) as (held, cache):
+        watching.watch(seconds, lambda: monitor.table(held, name, now(), cache), draw_table)
 
 
 def draw_table(table: "Table", before: "Table | None", lines: int) -> "RenderableType":

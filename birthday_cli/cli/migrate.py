@@ -8,7 +8,7 @@ from birthday_cli.cli import options, output
 from birthday_cli.cli.options import AsJson, DryRun
 
 if TYPE_CHECKING:
-    from birthday_cli.pipeline.migrate import Plan
+    from birthday_cli.pipeline.schema.migrate import Plan
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +40,7 @@ def migrate(
 
     Example: bdaysched migrate --wait 30s
     """
-    from birthday_cli.pipeline import migrate
+    from birthday_cli.pipeline.schema import migrate
 
     settings = options.settings()
     now = options.clock(settings).now()

@@ -36,7 +36,7 @@ def create_partitions(
 
     Example: bdaysched create-partitions 12
     """
-    from birthday_cli.pipeline.months import create
+    from birthday_cli.pipeline.partitions.months import create
 
     settings = options.settings()
     patience = options.seconds("--wait", wait)

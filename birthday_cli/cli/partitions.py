@@ -12,8 +12,8 @@ from birthday_cli.errors import NotUpToDate
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from birthday_cli.pipeline.runway import Runway
-    from birthday_cli.pipeline.survey import MonthSeen
+    from birthday_cli.pipeline.partitions.runway import Runway
+    from birthday_cli.pipeline.partitions.survey import MonthSeen
 
 # One character for each status, so that no colour is needed; in the order of a message's way.
 _INK = {
@@ -53,7 +53,7 @@ def partitions(
 
     Example: bdaysched partitions --check
     """
-    from birthday_cli.pipeline import survey
+    from birthday_cli.pipeline.partitions import survey
 
     settings = options.settings()
     now = options.clock(settings).now()

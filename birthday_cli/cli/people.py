@@ -44,7 +44,7 @@ def seed(
     Example: bdaysched seed --users 1000 --due
     """
     from birthday_cli.domain.sample import just_past_nine
-    from birthday_cli.pipeline.seed import seed
+    from birthday_cli.pipeline.users.seed import seed
 
     settings = options.settings()
     now = options.clock(settings).now()
@@ -77,7 +77,7 @@ def add_user(
     Example: bdaysched users add --email ada@example.com --first-name Ada --last-name Lovelace
     --timezone Europe/London --birthday 12-10
     """
-    from birthday_cli.pipeline import people
+    from birthday_cli.pipeline.users import people
 
     fields = {
         "first_name": first_name,
@@ -105,7 +105,7 @@ def export_users(
 
     Example: bdaysched users export people.csv
     """
-    from birthday_cli.pipeline import people
+    from birthday_cli.pipeline.users import people
 
     if str(file) == "-":
         people.export(options.settings(), sys.stdout.buffer)
@@ -129,7 +129,7 @@ def list_users(
 
     Example: bdaysched users list lovelace
     """
-    from birthday_cli.pipeline import people
+    from birthday_cli.pipeline.users import people
 
     found = people.search(options.settings(), text, limit)
     if as_json:
@@ -150,7 +150,7 @@ def delete_user(
 
     Example: bdaysched users delete ada@example.com
     """
-    from birthday_cli.pipeline import people
+    from birthday_cli.pipeline.users import people
 
     settings = options.settings()
     found = people.find(settings, who)
@@ -176,7 +176,7 @@ def erase_user(
 
     Example: bdaysched users erase ada@example.com --dry-run
     """
-    from birthday_cli.pipeline import erase
+    from birthday_cli.pipeline.users import erase
 
     settings = options.settings()
     found = erase.find(settings, who)

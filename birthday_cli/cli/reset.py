@@ -10,7 +10,7 @@ from birthday_cli.cli.options import AsJson, DryRun, Yes
 from birthday_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from birthday_cli.pipeline.reset import Ours
+    from birthday_cli.pipeline.schema.reset import Ours
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +39,7 @@ def reset(
     if mark or unmark:
         _mark(mark, yes, dry_run, as_json)
         return
-    from birthday_cli.pipeline import reset
+    from birthday_cli.pipeline.schema import reset
 
     settings = options.settings()
     if dry_run:
@@ -78,7 +78,7 @@ def _tell_of_others(found: "Ours") -> None:
 
 
 def _mark(wanted: bool, yes: bool, dry_run: bool, as_json: bool) -> None:
-    from birthday_cli.pipeline import reset
+    from birthday_cli.pipeline.schema import reset
 
     settings = options.settings()
     name, _ = reset.find_mark(settings)

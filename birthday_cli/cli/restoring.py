@@ -9,7 +9,7 @@ from birthday_cli.cli.months import Wait
 from birthday_cli.cli.options import AsJson, DryRun
 
 if TYPE_CHECKING:
-    from birthday_cli.pipeline.restore import Restored
+    from birthday_cli.pipeline.partitions.restore import Restored
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +37,7 @@ def restore_partition(
 
     Example: bdaysched restore-partition /backup/message_logs_2024_03.manifest.json
     """
-    from birthday_cli.pipeline.restore import restore
+    from birthday_cli.pipeline.partitions.restore import restore
 
     done = restore(
         options.settings(),

@@ -32,7 +32,7 @@ def show_status(
 
     Example: bdaysched schema status --exit-code
     """
-    from birthday_cli.pipeline.schema import status
+    from birthday_cli.pipeline.schema.record import status
 
     found = status(options.settings())
     if as_json:
@@ -58,7 +58,7 @@ def repair(
 
     Example: bdaysched schema repair 0007 --reason "a typing error in a comment"
     """
-    from birthday_cli.pipeline.schema import repair
+    from birthday_cli.pipeline.schema.record import repair
 
     if not reason.strip():
         raise UsageError("--reason: say why, for those who will ask")

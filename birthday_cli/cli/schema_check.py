@@ -25,7 +25,7 @@ def check(as_json: AsJson = False) -> None:
 
     Example: bdaysched schema check
     """
-    from birthday_cli.pipeline.schema_check import check
+    from birthday_cli.pipeline.schema.check import check
 
     found = check(options.settings())
     if as_json:
@@ -49,7 +49,7 @@ def dump(dry_run: DryRun = False, as_json: AsJson = False) -> None:
 
     Example: bdaysched schema dump --dry-run
     """
-    from birthday_cli.pipeline.schema_dump import dump
+    from birthday_cli.pipeline.schema.dump import dump
 
     done = dump(options.settings(), dry_run)
     if as_json:
@@ -78,7 +78,7 @@ def baseline(
 
     Example: bdaysched schema baseline --to 0005
     """
-    from birthday_cli.pipeline.schema_baseline import baseline
+    from birthday_cli.pipeline.schema.baseline import baseline
 
     recorded = baseline(options.settings(), to, reason, dry_run)
     if as_json:

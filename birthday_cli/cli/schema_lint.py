@@ -30,7 +30,7 @@ def lint(
 
     Example: bdaysched schema lint sql/migrations/0007_wishes.sql
     """
-    from birthday_cli.pipeline.lint import lint
+    from birthday_cli.pipeline.schema.lint import lint
 
     done = lint(files or ())
     if as_json:

@@ -13,7 +13,7 @@ from birthday_cli.telling.status import verdict as verdict
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from birthday_cli.pipeline.status import Status
+    from birthday_cli.pipeline.looking.status import Status
 
 
 def screen(found: Status, now: datetime, before: Status | None = None) -> RenderableType:

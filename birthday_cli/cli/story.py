@@ -9,7 +9,7 @@ from birthday_cli.cli.prose import step, wrapped
 from birthday_cli.telling import message_story, story
 
 if TYPE_CHECKING:
-    from birthday_cli.pipeline.explain import Explanation
+    from birthday_cli.pipeline.looking.explain import Explanation
     from birthday_cli.telling.message_story import Chapter
 
 

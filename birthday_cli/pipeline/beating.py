@@ -19,7 +19,7 @@ from birthday_cli.db import heartbeats
 from birthday_cli.db.connect import AsyncConnection, Connection, Pool, within
 from birthday_cli.db.heartbeats import Beat
 from birthday_cli.errors import described, redact
-from birthday_cli.pipeline.tally import Delivered
+from birthday_cli.pipeline.worker.tally import Delivered
 
 log = logging.getLogger(__name__)
 

@@ -22,11 +22,11 @@ from birthday_cli.db.rate_limit import RateLimit
 from birthday_cli.domain import rules as ruling
 from birthday_cli.domain.retry import Outcome, OutcomeClass
 from birthday_cli.errors import BrokerUnreachable, DatabaseUnreachable
-from birthday_cli.pipeline.at_most import AtMost
-from birthday_cli.pipeline.gate import Allowance, Gate
-from birthday_cli.pipeline.in_hand import Held, InHand, settle_references
-from birthday_cli.pipeline.results import about, result_of
-from birthday_cli.pipeline.tally import Delivered, Tally
+from birthday_cli.pipeline.worker.at_most import AtMost
+from birthday_cli.pipeline.worker.gate import Allowance, Gate
+from birthday_cli.pipeline.worker.in_hand import Held, InHand, settle_references
+from birthday_cli.pipeline.worker.results import about, result_of
+from birthday_cli.pipeline.worker.tally import Delivered, Tally
 
 if TYPE_CHECKING:
     from birthday_cli.telemetry.metrics import WorkerMetrics

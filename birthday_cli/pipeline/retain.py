@@ -14,8 +14,8 @@ from birthday_cli.db.partition_events import Kind
 from birthday_cli.db.partitions import MESSAGES, WAIT, Partition, State
 from birthday_cli.domain.states import FINAL
 from birthday_cli.errors import BdayschedError
-from birthday_cli.pipeline.archive import archive as write_archive
-from birthday_cli.pipeline.months import first_in_use
+from birthday_cli.pipeline.partitions.archive import archive as write_archive
+from birthday_cli.pipeline.partitions.months import first_in_use
 
 GRACE = timedelta(days=7)
 MAXIMUM = 3

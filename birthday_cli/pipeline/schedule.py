@@ -15,9 +15,9 @@ from birthday_cli.domain import rules as ruling
 from birthday_cli.errors import MissingPartition
 from birthday_cli.pipeline.beating import a_run
 from birthday_cli.pipeline.dispatch import Dispatched, dispatch
+from birthday_cli.pipeline.partitions.runway import lengthen
 from birthday_cli.pipeline.plan import Planned, plan
 from birthday_cli.pipeline.recover import Recovered, recover
-from birthday_cli.pipeline.runway import lengthen
 
 
 class Step(Enum):

@@ -18,8 +18,8 @@ from birthday_cli.db.connect import database, open_pool
 from birthday_cli.errors import Locked, redact
 from birthday_cli.pipeline.beating import beating
 from birthday_cli.pipeline.deliver import Worker
-from birthday_cli.pipeline.tally import Delivered
-from birthday_cli.pipeline.watch import Watch
+from birthday_cli.pipeline.worker.tally import Delivered
+from birthday_cli.pipeline.worker.watch import Watch
 from birthday_cli.telemetry.systemd import Notifier
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from birthday_cli.errors import (
     UsageError,
     redact,
 )
-from birthday_cli.pipeline.look import FRESH_FOR
+from birthday_cli.pipeline.looking.monitor import FRESH_FOR
 from birthday_cli.studio import live, moves
 from birthday_cli.studio.desk import Desk, NotThere, Page
 from birthday_cli.studio.guard import Guard

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 from birthday_cli.domain import zones
-from birthday_cli.pipeline.day import QUARTER, Day, Morning
+from birthday_cli.pipeline.looking.day import QUARTER, Day, Morning
 
 MINUTES = 1_440
 _HEIGHT = 100.0

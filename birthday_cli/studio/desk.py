@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from birthday_cli.config import Clock, Settings
 from birthday_cli.errors import BdayschedError
-from birthday_cli.pipeline import browse
-from birthday_cli.pipeline.browse import Access
+from birthday_cli.pipeline.looking import browse
+from birthday_cli.pipeline.looking.browse import Access
 
 
 class NotThere(BdayschedError):

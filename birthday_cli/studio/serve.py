@@ -13,7 +13,7 @@ import uvicorn
 
 from birthday_cli.config import Clock, Settings
 from birthday_cli.errors import UsageError
-from birthday_cli.pipeline import look
+from birthday_cli.pipeline.looking import monitor
 from birthday_cli.studio.app import application
 from birthday_cli.studio.desk import Desk
 
@@ -38,7 +38,7 @@ def serve(
     now or later, is told by the pages.
     """
     token = secrets.token_urlsafe(32)
-    with look.held(settings) as (held, cache), _listen(port) as listener:
+    with monitor.held(settings) as (held, cache), _listen(port) as listener:
         bound = listener.getsockname()[1]
         desk = Desk(held, clock, cache, may_write)
         url = f"http://{_HOST}:{bound}/?token={token}"

@@ -19,7 +19,7 @@ from birthday_cli.telling.prose import (
 
 if TYPE_CHECKING:
     from birthday_cli.domain.explanation import Attempt, Gone, Row, Told
-    from birthday_cli.pipeline.explain import Explanation
+    from birthday_cli.pipeline.looking.explain import Explanation
 
 
 class Chapter(NamedTuple):

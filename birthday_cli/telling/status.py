@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from birthday_cli.telling.prose import cell, duration
 
 if TYPE_CHECKING:
-    from birthday_cli.pipeline.status import Figures, Heartbeat, Problem, Status
+    from birthday_cli.pipeline.looking.status import Figures, Heartbeat, Problem, Status
 
 _NOT_KNOWN = "not known"
 # A row of the fleet that is not well is named; more of them are counted.

@@ -11,7 +11,7 @@ from birthday_cli.telling.prose import NEXT_RUN, duration, instant, on_day, prin
 
 if TYPE_CHECKING:
     from birthday_cli.domain.explanation import Next
-    from birthday_cli.pipeline.explain import Explanation
+    from birthday_cli.pipeline.looking.explain import Explanation
 
 _LEAP_DAYS = {
     "feb-28": "28 February in years without one",

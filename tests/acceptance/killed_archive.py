@@ -21,7 +21,7 @@ import psycopg
 from birthday_cli import config
 from birthday_cli.archives import formats, store
 from birthday_cli.db.connect import connect
-from birthday_cli.pipeline import archive, restore
+from birthday_cli.pipeline.partitions import archive, restore
 
 _left = 0
 

@@ -15,8 +15,8 @@ import pytest
 from birthday_cli.archives import formats
 from birthday_cli.config import Settings
 from birthday_cli.errors import BdayschedError
-from birthday_cli.pipeline.archive import archive, verify
-from birthday_cli.pipeline.restore import restore
+from birthday_cli.pipeline.partitions.archive import archive, verify
+from birthday_cli.pipeline.partitions.restore import restore
 from tests.archiving import NAME, differences, keep_copy, take_away
 from tests.facts import add_message
 

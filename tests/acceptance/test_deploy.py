@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from birthday_cli import config
 from birthday_cli.config import Settings
 from birthday_cli.pipeline import units
-from birthday_cli.pipeline.metrics import measure
+from birthday_cli.pipeline.looking.metrics import measure
 from birthday_cli.pipeline.schedule import schedule
 from birthday_cli.telemetry.metrics import WorkerMetrics
 from tests import documents

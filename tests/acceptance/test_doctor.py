@@ -7,7 +7,7 @@ import json
 import psycopg
 import pytest
 
-from birthday_cli.pipeline import doctor
+from birthday_cli.pipeline.doctor import checks
 from tests.acceptance.conftest import OnTerminal, Program
 from tests.acceptance.test_look import plain
 from tests.examined import Installation
@@ -28,7 +28,7 @@ async def test_a_healthy_installation_ends_with_0(examined: Program) -> None:
     lines = ended.out.splitlines()
     assert lines[0] == "verdict\tcheck\tevidence\tcommand"
     assert all(line.startswith("ok\t") for line in lines[1:])
-    assert len(lines) > len(doctor.CHECKS)
+    assert len(lines) > len(checks.CHECKS)
 
 
 async def test_what_is_wrong_comes_first_for_whoever_reads_it_from_a_pipe(
@@ -53,7 +53,7 @@ async def test_only_the_schema_is_wrong_and_it_ends_with_6(
     document = json.loads(ended.out)
     assert (ended.code, document["exit_code"], document["verdict"]) == (6, 6, "wrong")
     found = {each["check"]: each for each in document["checks"]}
-    assert list(found)[: len(doctor.CHECKS)] == list(doctor.CHECKS)
+    assert list(found)[: len(checks.CHECKS)] == list(checks.CHECKS)
     assert found["drift"] == {
         "check": "drift",
         "verdict": "wrong",

@@ -15,7 +15,7 @@ import birthday_cli
 from birthday_cli.archives import csv_gzip, formats
 from birthday_cli.domain.states import MOVES
 from birthday_cli.pipeline import units
-from birthday_cli.pipeline.archive import archive
+from birthday_cli.pipeline.partitions.archive import archive
 from tests import commands, documents
 from tests.acceptance.conftest import PROGRAM, Program, write
 from tests.acceptance.test_units import INSTALLATION

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from birthday_cli.pipeline import look
+from birthday_cli.pipeline.looking import monitor
 from tests.acceptance.conftest import PROGRAM, OnTerminal, Program
 from tests.facts import NOW, add_message
 
@@ -48,7 +48,7 @@ def today(program: Program, database: str) -> Program:
     return program
 
 
-@pytest.mark.parametrize("name", sorted(look.tables()))
+@pytest.mark.parametrize("name", sorted(monitor.tables()))
 async def test_a_table_fits_into_80_columns_and_crops_nothing_vital(
     today: Program, on_terminal: OnTerminal, name: str
 ) -> None:
@@ -68,7 +68,7 @@ def _unfolded(lines: list[str]) -> str:
     return " ".join(line.split("  ")[-1].strip() for line in lines if line.strip())
 
 
-@pytest.mark.parametrize("name", sorted(look.tables()))
+@pytest.mark.parametrize("name", sorted(monitor.tables()))
 async def test_a_table_is_one_document_and_tab_separated_values(today: Program, name: str) -> None:
     ended = await today.run("monitor", name, "--json")
     assert ended.code == 0

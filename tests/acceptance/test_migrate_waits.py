@@ -18,7 +18,7 @@ from birthday_cli.db import queries
 from birthday_cli.db.connect import connect
 from birthday_cli.db.locks import Lock, advisory_lock
 from birthday_cli.errors import DatabaseUnreachable
-from birthday_cli.pipeline.migrate import migrate
+from birthday_cli.pipeline.schema.migrate import migrate
 
 NOW = datetime.now(UTC)
 WAITING = (

@@ -17,8 +17,8 @@ from birthday_cli.db import partition_events, partitions
 from birthday_cli.db.partitions import MESSAGES, State
 from birthday_cli.domain.months import Month
 from birthday_cli.errors import ExitCode
-from birthday_cli.pipeline.archive import verify
-from birthday_cli.pipeline.months import create
+from birthday_cli.pipeline.partitions.archive import verify
+from birthday_cli.pipeline.partitions.months import create
 from birthday_cli.pipeline.retain import drop
 from tests.acceptance.conftest import Program
 from tests.facts import NOW, add_message

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from birthday_cli.pipeline import doctor, look
+from birthday_cli.pipeline.doctor import checks
+from birthday_cli.pipeline.looking import monitor
 from tests.acceptance.conftest import OnTerminal
 from tests.acceptance.test_look import plain
 
@@ -19,7 +20,7 @@ def column(section: str) -> list[str]:
 
 
 def test_the_document_names_every_table() -> None:
-    assert column("monitor") == sorted(look.tables())
+    assert column("monitor") == sorted(monitor.tables())
 
 
 def test_the_document_explains_every_line_of_status(on_terminal: OnTerminal) -> None:
@@ -30,4 +31,4 @@ def test_the_document_explains_every_line_of_status(on_terminal: OnTerminal) -> 
 
 def test_the_document_names_every_check_of_doctor() -> None:
     around = ["settings", "broker", "queue", "policies", "dead letters", "delivery", "redis"]
-    assert column("doctor") == [*doctor.CHECKS, *around]
+    assert column("doctor") == [*checks.CHECKS, *around]

@@ -22,8 +22,8 @@ from birthday_cli.config import Settings
 from birthday_cli.db import development, queries
 from birthday_cli.db.connect import connect
 from birthday_cli.errors import BdayschedError, ExitCode, UsageError
-from birthday_cli.pipeline import reset
-from birthday_cli.pipeline.migrate import migrate
+from birthday_cli.pipeline.schema import reset
+from birthday_cli.pipeline.schema.migrate import migrate
 from tests.facts import add_message, add_user
 
 NOW = datetime.now(UTC)

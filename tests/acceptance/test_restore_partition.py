@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from birthday_cli.pipeline.archive import archive
+from birthday_cli.pipeline.partitions.archive import archive
 from tests.acceptance.conftest import OnTerminal, Program, write
 from tests.archiving import NAME, differences, fill, keep_copy, take_away
 

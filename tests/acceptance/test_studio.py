@@ -17,7 +17,7 @@ from psycopg import errors
 
 from birthday_cli.config import Settings
 from birthday_cli.db.connect import connect
-from birthday_cli.pipeline import browse
+from birthday_cli.pipeline.looking import browse
 from tests import studio_scene
 from tests.acceptance.conftest import Program
 from tests.browser import Browser, browser

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from birthday_cli.config import Settings
-from birthday_cli.pipeline.audit import audit
+from birthday_cli.pipeline.looking.audit import audit
 from tests.drill.judge import Books, Row
 
 _ROWS = """

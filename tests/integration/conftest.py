@@ -12,7 +12,8 @@ import pytest
 
 from birthday_cli.config import Settings
 from birthday_cli.db import queries
-from birthday_cli.pipeline import deliver, months
+from birthday_cli.pipeline import deliver
+from birthday_cli.pipeline.partitions import months
 from tests.servers.receiver import Receiver
 from tests.told import MARCH
 from tests.working import Brokers

@@ -18,7 +18,7 @@ from birthday_cli.archives import csv_gzip, formats, parquet
 from birthday_cli.db import partition_events
 from birthday_cli.domain.manifest import Damaged
 from birthday_cli.errors import BdayschedError, UsageError
-from birthday_cli.pipeline.archive import archive, verify
+from birthday_cli.pipeline.partitions.archive import archive, verify
 from tests.archiving import MONTH, NAME, TEXTS, fill
 from tests.facts import add_message
 from tests.servers.object_store import ObjectStore

@@ -15,7 +15,7 @@ import pytest
 
 from birthday_cli.archives import csv_gzip, formats, parquet
 from birthday_cli.domain.manifest import Manifest
-from birthday_cli.pipeline.archive import archive, verify
+from birthday_cli.pipeline.partitions.archive import archive, verify
 from tests.archiving import NAME, fill
 
 DOCS = Path(__file__).parents[2] / "docs" / "archive.md"

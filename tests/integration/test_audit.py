@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from birthday_cli.config import Settings
-from birthday_cli.pipeline.audit import Audit, audit
+from birthday_cli.pipeline.looking.audit import Audit, audit
 from birthday_cli.pipeline.plan import plan
 from tests.facts import NOW, RULES, add_message, add_user
 
@@ -255,7 +255,7 @@ def test_months_without_a_partition_are_named(
 def test_only_some_are_named_but_all_are_counted(
     settings: Settings, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("birthday_cli.pipeline.audit._NAMED", 3)
+    monkeypatch.setattr("birthday_cli.pipeline.looking.audit._NAMED", 3)
     for _ in range(5):
         add_user(connection)
     connection.execute(f"UPDATE users SET {LONG_AGO}")

@@ -10,10 +10,10 @@ import pytest
 from birthday_cli.config import Settings
 from birthday_cli.db.cache import Cache
 from birthday_cli.errors import BdayschedError
-from birthday_cli.pipeline import browse, look
-from birthday_cli.pipeline.browse import Message, Wanted
-from birthday_cli.pipeline.day import Day
-from birthday_cli.pipeline.day import day as ask_for_day
+from birthday_cli.pipeline.looking import browse, monitor
+from birthday_cli.pipeline.looking.browse import Message, Wanted
+from birthday_cli.pipeline.looking.day import Day
+from birthday_cli.pipeline.looking.day import day as ask_for_day
 from tests.facts import NOW, add_message, add_user
 
 MIDNIGHT = browse.day_of(NOW)
@@ -158,7 +158,7 @@ def test_what_does_not_move_and_what_brings_it_on(
         ("held for a person", "bdaysched queue replay --held"),
         ("retry due 5 min", "bdaysched schedule"),
     ]
-    counted = look.table(settings, "stuck", NOW)
+    counted = monitor.table(settings, "stuck", NOW)
     what, messages = map(counted.columns.index, ("what", "messages"))
     assert {row[what]: row[messages] for row in counted.rows} == {
         message.what: 1 for message in found

@@ -15,8 +15,8 @@ import pytest
 from birthday_cli.config import Settings
 from birthday_cli.db.cache import Cache
 from birthday_cli.errors import BdayschedError
-from birthday_cli.pipeline import look
-from birthday_cli.pipeline.metrics import measure
+from birthday_cli.pipeline.looking import monitor
+from birthday_cli.pipeline.looking.metrics import measure
 from tests.facts import NOW, add_message
 from tests.servers.redis import RedisServer
 
@@ -130,7 +130,7 @@ def test_ten_who_watch_a_table_cost_one_query(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Counted by the server: one session for all of them, since nobody else connects."""
-    monkeypatch.setattr(look, "FRESH_FOR", LONG)
+    monkeypatch.setattr(monitor, "FRESH_FOR", LONG)
     add_message(connection, NOW, "QUEUED")
     watched = replace(settings, redis_url=redis_server.url)
 
@@ -144,7 +144,7 @@ def test_ten_who_watch_a_table_cost_one_query(
     before = sessions()
     with ThreadPoolExecutor(TEN) as pool:
         tables = [
-            pool.submit(look.table, watched, "queue", NOW, each)
+            pool.submit(monitor.table, watched, "queue", NOW, each)
             for each in caches(redis_server.url)
         ]
         found = {str(table.result(60).rows) for table in tables}
@@ -158,7 +158,7 @@ def test_metrics_take_what_another_host_has_just_asked(
     redis_server: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(look, "FRESH_FOR", LONG)
+    monkeypatch.setattr(monitor, "FRESH_FOR", LONG)
     asked = replace(settings, redis_url=redis_server.url)
     add_message(connection, NOW, "SENT", actual_send_time=NOW)
     sent = b'bdaysched_messages_today{status="sent"} %d.0'
@@ -175,10 +175,10 @@ def test_figures_of_another_database_or_role_are_others(settings: Settings) -> N
         "postgresql://you@here/one",
         "postgresql://me@there/one",
     ]
-    keys = {look.key(replace(settings, database_url=url), "queue") for url in urls}
+    keys = {monitor.key(replace(settings, database_url=url), "queue") for url in urls}
     assert len(keys) == len(urls)
     first, second = (
-        look.key(replace(settings, database_url=f"postgresql://me:{word}@here/one"), "queue")
+        monitor.key(replace(settings, database_url=f"postgresql://me:{word}@here/one"), "queue")
         for word in ("geheim", "anders")
     )
     assert first == second

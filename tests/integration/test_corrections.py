@@ -17,7 +17,7 @@ from birthday_cli.config import Settings
 from birthday_cli.domain import calendar, rules, zones
 from birthday_cli.domain.month_day import LeapRule
 from birthday_cli.domain.rules import Rules
-from birthday_cli.pipeline import months
+from birthday_cli.pipeline.partitions import months
 from birthday_cli.pipeline.plan import Planned
 from birthday_cli.pipeline.plan import plan as plan_messages
 from tests.facts import NOW, RULES, add_user, planned, statuses

@@ -16,9 +16,9 @@ from birthday_cli.db import default_partition, partition_events, partitions
 from birthday_cli.db.partitions import MESSAGES
 from birthday_cli.domain.months import Month
 from birthday_cli.errors import BdayschedError, Locked
-from birthday_cli.pipeline.months import create
+from birthday_cli.pipeline.partitions.months import create
+from birthday_cli.pipeline.partitions.runway import lengthen
 from birthday_cli.pipeline.retain import drop
-from birthday_cli.pipeline.runway import lengthen
 from tests.facts import NOW, add_message, add_user, column, statuses
 
 DEFAULT = "message_logs_default"

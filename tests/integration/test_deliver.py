@@ -17,7 +17,7 @@ from birthday_cli.config import Settings
 from birthday_cli.domain.message import Reference
 from birthday_cli.errors import BrokerUnreachable
 from birthday_cli.pipeline import deliver
-from birthday_cli.pipeline.tally import Delivered
+from birthday_cli.pipeline.worker.tally import Delivered
 from tests.facts import NOW, add_message, column, statuses
 from tests.servers.receiver import Answer, Received, Receiver
 from tests.working import Brokers, queued, run, worker

@@ -14,7 +14,7 @@ from birthday_cli.domain import breaker
 from birthday_cli.domain import rules as ruling
 from birthday_cli.errors import UsageError
 from birthday_cli.pipeline.recover import Recovered, recover
-from birthday_cli.pipeline.tally import Delivered
+from birthday_cli.pipeline.worker.tally import Delivered
 from tests.facts import NOW, column, statuses
 from tests.servers.receiver import Answer, Received, Receiver
 from tests.working import Brokers, queued, run, until, worker

@@ -15,9 +15,9 @@ from birthday_cli.db import messages
 from birthday_cli.db.connect import AsyncConnection, connect_async
 from birthday_cli.domain.message import Reference
 from birthday_cli.domain.states import Status
-from birthday_cli.pipeline import in_hand
 from birthday_cli.pipeline.recover import recover
-from birthday_cli.pipeline.tally import Delivered
+from birthday_cli.pipeline.worker import in_hand
+from birthday_cli.pipeline.worker.tally import Delivered
 from tests.facts import NOW, RULES, add_message, column, statuses
 from tests.servers.receiver import Answer, Received, Receiver
 from tests.working import Brokers, queued, run, worker

@@ -10,8 +10,8 @@ import pytest
 
 from birthday_cli.config import Settings
 from birthday_cli.domain.message import Reference
-from birthday_cli.pipeline.at_most import AtMost
 from birthday_cli.pipeline.deliver import Worker
+from birthday_cli.pipeline.worker.at_most import AtMost
 from tests.facts import column, statuses
 from tests.servers.receiver import Answer, Received, Receiver
 from tests.working import Brokers, queued, until, worker

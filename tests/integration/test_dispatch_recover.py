@@ -8,8 +8,8 @@ import pytest
 from birthday_cli.brokers.memory import MemoryBroker, MemoryQueue
 from birthday_cli.config import Settings
 from birthday_cli.db.connect import connect_async
-from birthday_cli.pipeline import months
 from birthday_cli.pipeline.dispatch import Dispatched, dispatch
+from birthday_cli.pipeline.partitions import months
 from birthday_cli.pipeline.recover import Recovered, recover
 from tests.facts import NOW, RULES, add_message, column, statuses
 

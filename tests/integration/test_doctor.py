@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from birthday_cli.errors import ExitCode
-from birthday_cli.pipeline import doctor
-from birthday_cli.pipeline.doctor import exit_code
-from birthday_cli.pipeline.doctor_finding import Finding, Patient, Verdict
+from birthday_cli.pipeline.doctor import checks
+from birthday_cli.pipeline.doctor.checks import exit_code
+from birthday_cli.pipeline.doctor.finding import Finding, Patient, Verdict
 from birthday_cli.pipeline.schedule import schedule
 from tests.examined import Installation, examined, told
 
@@ -63,7 +63,7 @@ def test_a_check_that_fails_costs_no_other(
     def broken(_: Patient) -> Finding:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setitem(doctor.CHECKS, "version", broken)
+    monkeypatch.setitem(checks.CHECKS, "version", broken)
     found = examined(healthy)
     assert told(found) == {"version": "not known"}
     assert found["version"].evidence == "ZeroDivisionError: division by zero"
@@ -77,7 +77,7 @@ def test_a_connection_that_is_lost_on_the_way_is_told(
         patient.connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         raise AssertionError
 
-    monkeypatch.setitem(doctor.CHECKS, "version", fatal)
+    monkeypatch.setitem(checks.CHECKS, "version", fatal)
     found = examined(healthy)
     assert found["session"].verdict is Verdict.OK
     assert found["version"].verdict is Verdict.NOT_KNOWN
@@ -87,9 +87,9 @@ def test_a_connection_that_is_lost_on_the_way_is_told(
 
 @pytest.mark.usefixtures("without_drift")
 def test_it_comes_to_an_end(healthy: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "LONGEST", -1.0)
+    monkeypatch.setattr(checks, "LONGEST", -1.0)
     found = examined(healthy)
-    assert {found[name].evidence for name in doctor.CHECKS} == {"the other checks took too long"}
+    assert {found[name].evidence for name in checks.CHECKS} == {"the other checks took too long"}
 
 
 def test_without_a_schema_it_says_so(healthy: Installation) -> None:
@@ -112,7 +112,7 @@ def test_a_database_that_is_away_leaves_what_needs_none(healthy: Installation) -
     assert {name for name, verdict in told(found).items() if verdict == "wrong"} == {"connection"}
     assert found["broker"].verdict is Verdict.OK
     assert found["settings"].verdict is Verdict.OK
-    assert {found[name].evidence for name in doctor.CHECKS if name != "connection"} == {
+    assert {found[name].evidence for name in checks.CHECKS if name != "connection"} == {
         "the database cannot be reached"
     }
     assert "geheim" not in str(found)

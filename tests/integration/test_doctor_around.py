@@ -18,10 +18,10 @@ from birthday_cli.brokers.base import connect
 from birthday_cli.brokers.rabbitmq_topology import wanted
 from birthday_cli.config import Settings
 from birthday_cli.errors import ExitCode
-from birthday_cli.pipeline import doctor_around
-from birthday_cli.pipeline.doctor import exit_code
-from birthday_cli.pipeline.doctor_around import look_around
-from birthday_cli.pipeline.doctor_finding import Finding, Verdict
+from birthday_cli.pipeline.doctor import around
+from birthday_cli.pipeline.doctor.around import look_around
+from birthday_cli.pipeline.doctor.checks import exit_code
+from birthday_cli.pipeline.doctor.finding import Finding, Verdict
 from tests.examined import told
 from tests.references import HANG, references
 from tests.servers.certificates import Authority
@@ -63,7 +63,7 @@ async def test_a_check_that_fails_costs_no_other(monkeypatch: pytest.MonkeyPatch
     def broken(_: Settings) -> Finding:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr(doctor_around, "_redis", broken)
+    monkeypatch.setattr(around, "_redis", broken)
     found = await look_around(SETTINGS)
     assert told(found) == {"redis": "not known"}
     assert found["redis"].evidence == "ZeroDivisionError: division by zero"

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from birthday_cli.errors import ExitCode
-from birthday_cli.pipeline.doctor import exit_code
-from birthday_cli.pipeline.doctor_finding import Verdict
+from birthday_cli.pipeline.doctor.checks import exit_code
+from birthday_cli.pipeline.doctor.finding import Verdict
 from birthday_cli.pipeline.schedule import schedule
 from tests.examined import Installation, assert_found, examined, told
 

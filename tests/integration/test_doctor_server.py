@@ -12,8 +12,8 @@ import pytest
 
 from birthday_cli.db import examining
 from birthday_cli.errors import ExitCode
-from birthday_cli.pipeline import doctor_server
-from birthday_cli.pipeline.doctor_finding import Patient, Verdict
+from birthday_cli.pipeline.doctor import server as doctor_server
+from birthday_cli.pipeline.doctor.finding import Patient, Verdict
 from tests.examined import Installation, assert_found, examined, told
 from tests.servers.pgbouncer import StartPgBouncer
 

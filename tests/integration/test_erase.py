@@ -20,9 +20,9 @@ from birthday_cli.db.locks import Lock
 from birthday_cli.db.queries import query
 from birthday_cli.domain.months import Month
 from birthday_cli.errors import BdayschedError, Locked, UsageError
-from birthday_cli.pipeline import erase
 from birthday_cli.pipeline.deliver import Worker
-from birthday_cli.pipeline.tally import Delivered
+from birthday_cli.pipeline.users import erase
+from birthday_cli.pipeline.worker.tally import Delivered
 from tests.facts import NOW, add_message, add_user, statuses
 from tests.servers.receiver import Answer, Received, Receiver
 

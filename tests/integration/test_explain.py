@@ -14,7 +14,7 @@ from birthday_cli.config import Settings
 from birthday_cli.domain import rules as ruling
 from birthday_cli.domain import zones
 from birthday_cli.errors import BdayschedError, NotUpToDate
-from birthday_cli.pipeline.explain import explain
+from birthday_cli.pipeline.looking.explain import explain
 from birthday_cli.pipeline.plan import plan
 from tests.facts import NOW, RULES, add_user
 from tests.told import ADDED, MARCH, ada, sent_to, sentences, text

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from birthday_cli.config import Settings
-from birthday_cli.pipeline.explain import explain
+from birthday_cli.pipeline.looking.explain import explain
 from birthday_cli.pipeline.plan import plan
 from tests.facts import RULES, add_user
 from tests.told import ADDED, MARCH, ada, of_messages, sent_to, sentences, text

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from birthday_cli.config import Settings
-from birthday_cli.pipeline.explain import explain
+from birthday_cli.pipeline.looking.explain import explain
 from tests.told import ada, of_messages, sent_to
 
 STEPS: dict[str, tuple[dict[str, Any], list[str]]] = {

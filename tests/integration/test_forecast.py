@@ -12,8 +12,8 @@ from birthday_cli.config import Settings
 from birthday_cli.domain import rules as ruling
 from birthday_cli.domain import send_time, zones
 from birthday_cli.domain.month_day import celebrated_on
-from birthday_cli.pipeline import months
-from birthday_cli.pipeline.forecast import Forecast, forecast
+from birthday_cli.pipeline.looking.forecast import Forecast, forecast
+from birthday_cli.pipeline.partitions import months
 from birthday_cli.pipeline.plan import plan
 from tests.facts import NOW, add_user
 

@@ -11,11 +11,11 @@ import pytest
 
 from birthday_cli.config import Settings
 from birthday_cli.errors import BdayschedError, UsageError
-from birthday_cli.pipeline.generate import Generated, empty, generate
-from birthday_cli.pipeline.lint import lint
-from birthday_cli.pipeline.migrate import migrate
-from birthday_cli.pipeline.schema_check import check
-from birthday_cli.pipeline.schema_dump import dump
+from birthday_cli.pipeline.schema.check import check
+from birthday_cli.pipeline.schema.dump import dump
+from birthday_cli.pipeline.schema.generate import Generated, empty, generate
+from birthday_cli.pipeline.schema.lint import lint
+from birthday_cli.pipeline.schema.migrate import migrate
 from tests.facts import add_message
 from tests.integration.conftest import Edit
 

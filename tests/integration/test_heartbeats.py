@@ -20,7 +20,7 @@ from birthday_cli.db.heartbeats import Heartbeat
 from birthday_cli.errors import BrokerUnreachable
 from birthday_cli.pipeline import beating
 from birthday_cli.pipeline.schedule import schedule
-from birthday_cli.pipeline.tally import Delivered
+from birthday_cli.pipeline.worker.tally import Delivered
 from tests.facts import NOW, add_message
 from tests.working import until as _until
 

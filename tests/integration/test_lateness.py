@@ -19,7 +19,7 @@ from birthday_cli.pipeline.deliver import Worker
 from birthday_cli.pipeline.dispatch import dispatch
 from birthday_cli.pipeline.plan import plan
 from birthday_cli.pipeline.recover import recover
-from birthday_cli.pipeline.tally import Delivered
+from birthday_cli.pipeline.worker.tally import Delivered
 from tests.facts import NOW, add_user, column, planned, statuses
 from tests.servers.receiver import Receiver
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from birthday_cli.cli.main import app
 from birthday_cli.db import queries
 from birthday_cli.errors import BdayschedError, ExitCode, UsageError
-from birthday_cli.pipeline.lint import lint
+from birthday_cli.pipeline.schema.lint import lint
 
 # Nothing is wrong with it.
 FINE = "CREATE TABLE wishes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, wish text);\n"

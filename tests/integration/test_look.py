@@ -13,7 +13,7 @@ from birthday_cli.brokers.base import Depth
 from birthday_cli.config import Settings
 from birthday_cli.db.queries import directory
 from birthday_cli.errors import DatabaseUnreachable
-from birthday_cli.pipeline.status import Status, status
+from birthday_cli.pipeline.looking.status import Status, status
 from tests.facts import NOW, add_message
 from tests.integration.test_monitor import add_heartbeat
 from tests.servers.redis import RedisServer

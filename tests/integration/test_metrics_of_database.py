@@ -13,7 +13,7 @@ import pytest
 from birthday_cli.config import Settings
 from birthday_cli.db import measuring
 from birthday_cli.errors import DatabaseUnreachable, UsageError
-from birthday_cli.pipeline.metrics import Figures, measure, write
+from birthday_cli.pipeline.looking.metrics import Figures, measure, write
 from birthday_cli.pipeline.schedule import schedule
 from tests.facts import NOW, add_message
 

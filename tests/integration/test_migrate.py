@@ -12,7 +12,7 @@ from birthday_cli.config import Settings
 from birthday_cli.db import queries
 from birthday_cli.domain import zones
 from birthday_cli.errors import BdayschedError, DatabaseUnreachable, ExitCode, NotUpToDate
-from birthday_cli.pipeline.migrate import Migrated, migrate
+from birthday_cli.pipeline.schema.migrate import Migrated, migrate
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ import pytest
 from birthday_cli.config import Settings
 from birthday_cli.db.migrations_verify import failed_checks
 from birthday_cli.errors import BdayschedError, NotUpToDate, UsageError
-from birthday_cli.pipeline.migrate import migrate
+from birthday_cli.pipeline.schema.migrate import migrate
 from tests.migrating import NOW, Folder, own_folder
 
 

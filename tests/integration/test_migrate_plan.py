@@ -10,7 +10,7 @@ import pytest
 from birthday_cli.config import Settings
 from birthday_cli.db import queries
 from birthday_cli.errors import BdayschedError
-from birthday_cli.pipeline.migrate import Plan, migrate, plan
+from birthday_cli.pipeline.schema.migrate import Plan, migrate, plan
 from tests.migrating import NOW, Folder, own_folder
 
 

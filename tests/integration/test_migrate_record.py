@@ -11,7 +11,7 @@ import pytest
 from birthday_cli.config import Settings
 from birthday_cli.errors import NotUpToDate, UsageError
 from birthday_cli.pipeline.queue import person
-from birthday_cli.pipeline.schema import repair, status
+from birthday_cli.pipeline.schema.record import repair, status
 from tests.migrating import Folder, own_folder
 
 ONE = "CREATE TABLE one (a int);\n-- a comment\n"

@@ -21,16 +21,16 @@ from birthday_cli.config import Settings
 from birthday_cli.db import monitoring
 from birthday_cli.db.queries import query
 from birthday_cli.errors import Locked, UsageError
-from birthday_cli.pipeline import look
+from birthday_cli.pipeline.looking import monitor
 from tests.facts import NOW, add_message
 from tests.servers import postgres, process
 from tests.servers.postgres import PostgresServer
 
-NAMES = sorted(look.tables())
+NAMES = sorted(monitor.tables())
 
 
 def rows(settings: Settings, name: str, now: datetime = NOW) -> list[dict[str, Any]]:
-    table = look.table(settings, name, now)
+    table = monitor.table(settings, name, now)
     return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
 
 
@@ -65,8 +65,8 @@ def test_there_are_the_tables_that_were_asked_for() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_table_has_a_title_and_headings_that_differ(settings: Settings, name: str) -> None:
-    table = look.table(settings, name, NOW)
-    assert table.title == look.tables()[name]
+    table = monitor.table(settings, name, NOW)
+    assert table.title == monitor.tables()[name]
     assert 20 < len(table.title) < 120
     assert len(table.columns) == len(set(table.columns))
     assert table.columns or table.note
@@ -77,13 +77,13 @@ def test_a_new_file_is_a_new_table(settings: Settings, sql: Path) -> None:
     (sql / "monitor" / "weather.sql").write_text(
         "-- How the weather is\nSELECT 'fine' AS sky, %(now)s::timestamptz AS seen_at"
     )
-    assert look.tables()["weather"] == "How the weather is"
+    assert monitor.tables()["weather"] == "How the weather is"
     assert rows(settings, "weather") == [{"sky": "fine", "seen_at": NOW}]
 
 
 def test_a_table_that_is_not_there_names_those_that_are(settings: Settings) -> None:
     with pytest.raises(UsageError, match="connections, indexes, lateness"):
-        look.table(settings, "rain", NOW)
+        monitor.table(settings, "rain", NOW)
 
 
 def test_partitions_are_those_of_message_logs_with_rows_and_size(
@@ -312,7 +312,7 @@ def test_bloat_shows_dead_rows_of_the_worst_table_first(
 
 
 def test_without_the_extension_statements_say_what_to_do(settings: Settings) -> None:
-    table = look.table(settings, "statements", NOW)
+    table = monitor.table(settings, "statements", NOW)
     assert (table.rows, table.columns) == ([], [])
     assert table.note
     assert "CREATE EXTENSION pg_stat_statements" in table.note
@@ -326,7 +326,7 @@ def test_statements_once_the_server_has_loaded_the_extension() -> None:
         try:
             with psycopg.connect(server.url(), autocommit=True) as connection:
                 connection.execute("CREATE EXTENSION pg_stat_statements")
-            note = look.table(settings, "statements", NOW).note
+            note = monitor.table(settings, "statements", NOW).note
             assert note
             assert "shared_preload_libraries" in note
             server.stop()
@@ -367,7 +367,7 @@ def test_a_locked_table_is_not_waited_for(
     with connection.transaction():
         connection.execute("LOCK TABLE message_logs")
         with pytest.raises(Locked, match="bdaysched monitor"):
-            look.table(settings, "queue", NOW)
+            monitor.table(settings, "queue", NOW)
 
 
 @pytest.mark.parametrize("name", ["messages", "lateness"])

@@ -19,7 +19,7 @@ from birthday_cli.db import partitions
 from birthday_cli.db.partitions import MESSAGES, State
 from birthday_cli.domain.months import Month
 from birthday_cli.errors import ExitCode, Locked
-from birthday_cli.pipeline.months import create
+from birthday_cli.pipeline.partitions.months import create
 from birthday_cli.pipeline.retain import drop
 from tests.facts import NOW, add_message
 from tests.traffic import Traffic

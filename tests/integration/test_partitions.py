@@ -11,7 +11,7 @@ from birthday_cli.db import partition_events, partitions
 from birthday_cli.domain.months import Month
 from birthday_cli.errors import MissingPartition, NotUpToDate
 from birthday_cli.pipeline import retain
-from birthday_cli.pipeline.months import create
+from birthday_cli.pipeline.partitions.months import create
 from tests.facts import NOW, add_message, add_user, column
 
 THIS = Month.of(NOW)

@@ -14,7 +14,7 @@ from birthday_cli.config import Settings
 from birthday_cli.domain import zones
 from birthday_cli.domain.user import COLUMNS
 from birthday_cli.errors import UsageError
-from birthday_cli.pipeline.people import Imported, Rejected, export, import_csv
+from birthday_cli.pipeline.users.people import Imported, Rejected, export, import_csv
 
 HEADER = "email,first_name,last_name,timezone,birthday_date,anniversary_date\n"
 

@@ -10,8 +10,8 @@ from birthday_cli.db import partitions
 from birthday_cli.domain import send_time, zones
 from birthday_cli.domain.month_day import LeapRule
 from birthday_cli.errors import MissingPartition
-from birthday_cli.pipeline import months
 from birthday_cli.pipeline import plan as planning
+from birthday_cli.pipeline.partitions import months
 from tests.facts import NOW, RULES, add_user, planned, statuses
 
 TWO_DAYS = timedelta(hours=48)

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from birthday_cli.domain import zones
-from birthday_cli.pipeline import months
+from birthday_cli.pipeline.partitions import months
 from birthday_cli.pipeline.plan import plan
 from tests.facts import RULES, add_user
 

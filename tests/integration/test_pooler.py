@@ -12,7 +12,7 @@ from birthday_cli.db import pooler
 from birthday_cli.db.connect import Connection, connect
 from birthday_cli.db.pooler import require_session
 from birthday_cli.errors import ExitCode, UsageError
-from birthday_cli.pipeline.migrate import migrate
+from birthday_cli.pipeline.schema.migrate import migrate
 from tests.servers.pgbouncer import StartPgBouncer
 
 # What most pools are told, since most clients start with settings of their own.

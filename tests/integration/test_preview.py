@@ -8,8 +8,8 @@ import pytest
 
 from birthday_cli.config import Settings
 from birthday_cli.errors import BdayschedError
+from birthday_cli.pipeline.looking.preview import preview
 from birthday_cli.pipeline.plan import plan
-from birthday_cli.pipeline.preview import preview
 from tests.facts import NOW, RULES, add_user
 
 

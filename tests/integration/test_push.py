@@ -14,8 +14,8 @@ from birthday_cli.db.development import mark
 from birthday_cli.db.partitions import MESSAGES, existing
 from birthday_cli.domain.schema_diff import differences
 from birthday_cli.errors import BdayschedError, UsageError
-from birthday_cli.pipeline.push import Pushed, push
-from birthday_cli.pipeline.schema_build import from_file, without_grants
+from birthday_cli.pipeline.schema.build import from_file, without_grants
+from birthday_cli.pipeline.schema.push import Pushed, push
 from tests.facts import add_message, add_user
 from tests.integration.conftest import Edit
 

@@ -19,8 +19,8 @@ from birthday_cli.db.partitions import GUARD, MESSAGES
 from birthday_cli.domain import manifest as manifests
 from birthday_cli.domain.manifest import Damaged
 from birthday_cli.errors import BdayschedError, UsageError
-from birthday_cli.pipeline.archive import archive, verify
-from birthday_cli.pipeline.restore import restore
+from birthday_cli.pipeline.partitions.archive import archive, verify
+from birthday_cli.pipeline.partitions.restore import restore
 from tests.archiving import MONTH, NAME, TEXTS, differences, fill, keep_copy, take_away
 from tests.facts import add_message, add_user
 

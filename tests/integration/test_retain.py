@@ -15,8 +15,8 @@ from birthday_cli.db.connect import connect
 from birthday_cli.db.partitions import MESSAGES, State
 from birthday_cli.domain.months import Month
 from birthday_cli.errors import BdayschedError, MissingPartition, NotUpToDate
-from birthday_cli.pipeline.archive import verify
-from birthday_cli.pipeline.months import create, create_locked
+from birthday_cli.pipeline.partitions.archive import verify
+from birthday_cli.pipeline.partitions.months import create, create_locked
 from birthday_cli.pipeline.retain import Retained, drop, expired
 from birthday_cli.pipeline.schedule import Step, schedule
 from tests.facts import NOW, add_message, add_user, column, statuses

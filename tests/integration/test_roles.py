@@ -22,9 +22,9 @@ from birthday_cli.config import Settings
 from birthday_cli.db.cache import Cache
 from birthday_cli.db.queries import query
 from birthday_cli.errors import BdayschedError, ExitCode
-from birthday_cli.pipeline import browse, look
-from birthday_cli.pipeline.browse import Wanted
-from birthday_cli.pipeline.day import day
+from birthday_cli.pipeline.looking import browse, monitor
+from birthday_cli.pipeline.looking.browse import Wanted
+from birthday_cli.pipeline.looking.day import day
 from tests.servers import postgres, process
 from tests.servers.postgres import PostgresServer
 
@@ -203,7 +203,7 @@ def test_who_looks_sees_everything_and_changes_nothing(roles: Roles) -> None:
         "status",
         "partitions",
         "queue status",
-        *(f"monitor {name}" for name in look.tables()),
+        *(f"monitor {name}" for name in monitor.tables()),
     ):
         roles.run("looker", *line.split())
     for table in ("users", "message_logs", "heartbeats", "queue_pause"):

@@ -15,8 +15,8 @@ from birthday_cli.db.locks import Lock, advisory_lock
 from birthday_cli.db.partitions import GUARD, MESSAGES, existing
 from birthday_cli.domain.months import Month
 from birthday_cli.errors import MissingPartition
-from birthday_cli.pipeline.months import create
-from birthday_cli.pipeline.runway import Runway, runway
+from birthday_cli.pipeline.partitions.months import create
+from birthday_cli.pipeline.partitions.runway import Runway, runway
 from birthday_cli.pipeline.schedule import Step, schedule
 from tests.facts import NOW, add_user, planned, statuses
 

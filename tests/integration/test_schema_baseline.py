@@ -11,10 +11,10 @@ from birthday_cli.config import Settings
 from birthday_cli.db.connect import connect_to
 from birthday_cli.db.migrations import available
 from birthday_cli.errors import NotUpToDate, UsageError
-from birthday_cli.pipeline.migrate import migrate
-from birthday_cli.pipeline.schema_baseline import baseline
-from birthday_cli.pipeline.schema_build import schema_file
-from birthday_cli.pipeline.schema_check import check
+from birthday_cli.pipeline.schema.baseline import baseline
+from birthday_cli.pipeline.schema.build import schema_file
+from birthday_cli.pipeline.schema.check import check
+from birthday_cli.pipeline.schema.migrate import migrate
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 

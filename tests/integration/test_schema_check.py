@@ -10,7 +10,7 @@ import pytest
 from birthday_cli.config import Settings
 from birthday_cli.db.partitions import MESSAGES, existing
 from birthday_cli.errors import NotUpToDate
-from birthday_cli.pipeline.schema_check import check
+from birthday_cli.pipeline.schema.check import check
 
 DRIFTS = [
     (

@@ -12,8 +12,8 @@ from birthday_cli.db import catalog
 from birthday_cli.db.connect import connect_to
 from birthday_cli.domain.schema_diff import differences
 from birthday_cli.errors import BdayschedError
-from birthday_cli.pipeline.schema_build import from_file, from_migrations, schema_file
-from birthday_cli.pipeline.schema_dump import dump
+from birthday_cli.pipeline.schema.build import from_file, from_migrations, schema_file
+from birthday_cli.pipeline.schema.dump import dump
 from tests.servers.postgres import PostgresServer
 
 

@@ -9,7 +9,7 @@ from birthday_cli.config import Settings
 from birthday_cli.domain.profile import Profile
 from birthday_cli.domain.sample import just_past_nine
 from birthday_cli.errors import NotUpToDate, UsageError
-from birthday_cli.pipeline.seed import Seeded, seed
+from birthday_cli.pipeline.users.seed import Seeded, seed
 from tests.facts import NOW, statuses
 
 

@@ -10,8 +10,8 @@ from birthday_cli.config import Settings
 from birthday_cli.db import partition_events, surveying
 from birthday_cli.domain.months import Month
 from birthday_cli.errors import NotUpToDate
-from birthday_cli.pipeline import survey as surveys
-from birthday_cli.pipeline.survey import MonthSeen, State, survey
+from birthday_cli.pipeline.partitions import survey as surveys
+from birthday_cli.pipeline.partitions.survey import MonthSeen, State, survey
 from tests.facts import NOW, add_message
 
 THIS = Month.of(NOW)

@@ -17,7 +17,7 @@ import birthday_cli
 from birthday_cli.config import Settings
 from birthday_cli.domain import rules
 from birthday_cli.errors import UsageError
-from birthday_cli.pipeline import months
+from birthday_cli.pipeline.partitions import months
 from birthday_cli.pipeline.plan import plan
 from tests.facts import add_user, planned
 

@@ -228,7 +228,7 @@ def tls_postgres(authority: Authority) -> Iterator[TlsServer]:
 @cache
 def migrated(server: PostgresServer) -> str:
     """Return the name of a database that was migrated, to be copied."""
-    from birthday_cli.pipeline.migrate import migrate
+    from birthday_cli.pipeline.schema.migrate import migrate
 
     made = _janitor(server)
     made.init()

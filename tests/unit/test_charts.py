@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from birthday_cli.pipeline.day import QUARTERS, Day, Morning
+from birthday_cli.pipeline.looking.day import QUARTERS, Day, Morning
 from birthday_cli.studio import charts
 from birthday_cli.studio.charts import Span
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from birthday_cli.cli.day_picture import hours
-from birthday_cli.pipeline.demo import ZoneReport
+from birthday_cli.pipeline.rehearsal.demo import ZoneReport
 
 
 def zone(name: str, planned: int, delivered: int, send_time: str | None) -> ZoneReport:

@@ -6,7 +6,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from birthday_cli.pipeline.records import Record, records
+from birthday_cli.pipeline.users.records import Record, records
 
 # No lone surrogates, which StringIO has no trouble with, but a reader of this test would.
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from birthday_cli.errors import UsageError
-from birthday_cli.pipeline import browse, look
-from birthday_cli.pipeline.day import day as ask_for_day
-from birthday_cli.pipeline.status import status
+from birthday_cli.pipeline.looking import browse, monitor
+from birthday_cli.pipeline.looking.day import day as ask_for_day
+from birthday_cli.pipeline.looking.status import status
 from birthday_cli.studio import charts
 from birthday_cli.studio.desk import Desk, Query
 from birthday_cli.telling import status as telling
@@ -28,7 +28,7 @@ def find(desk: Desk, query: Query) -> dict[str, Any]:
     day = ask_for_day(reading, start, desk.cache)
     is_today = start == today
     until = charts.minute(now, start)
-    lateness = look.table(reading, "lateness", now, desk.cache) if is_today else None
+    lateness = monitor.table(reading, "lateness", now, desk.cache) if is_today else None
     return {
         "problems": found.problems,
         "sentences": telling.how_it_is(found.figures, now),

@@ -8,8 +8,8 @@ from typing import Any
 from birthday_cli.domain import rules as ruling
 from birthday_cli.domain.states import Status
 from birthday_cli.errors import UsageError
-from birthday_cli.pipeline import browse
-from birthday_cli.pipeline.browse import Wanted
+from birthday_cli.pipeline.looking import browse
+from birthday_cli.pipeline.looking.browse import Wanted
 from birthday_cli.studio.desk import Desk, Query
 from birthday_cli.studio.pages.day import start_of
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from birthday_cli.pipeline import survey
-from birthday_cli.pipeline.survey import MonthSeen
+from birthday_cli.pipeline.partitions import survey
+from birthday_cli.pipeline.partitions.survey import MonthSeen
 from birthday_cli.studio import charts
 from birthday_cli.studio.desk import Desk, Query
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from birthday_cli.pipeline import look, queue
+from birthday_cli.pipeline import queue
+from birthday_cli.pipeline.looking import monitor
 from birthday_cli.studio.desk import Desk, Query
 
 PATH = "/queue"
@@ -19,5 +20,5 @@ def find(desk: Desk, query: Query) -> dict[str, Any]:  # noqa: ARG001 - as all p
     found, _ = queue.status(reading)
     return {
         "queue": found,
-        "tables": [(name, look.table(reading, name, now, desk.cache)) for name in _TABLES],
+        "tables": [(name, monitor.table(reading, name, now, desk.cache)) for name in _TABLES],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from birthday_cli.errors import BdayschedError
-from birthday_cli.pipeline.explain import explain
+from birthday_cli.pipeline.looking.explain import explain
 from birthday_cli.studio.desk import Desk, NotThere, Query
 from birthday_cli.telling import message_story, story
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from birthday_cli.pipeline import browse
+from birthday_cli.pipeline.looking import browse
 from birthday_cli.studio.desk import Desk, Query
 
 PATH = "/users"

@@ -14,7 +14,7 @@ from birthday_cli.db.locks import Lock, advisory_lock
 from birthday_cli.db.partitions import default_of_messages
 from birthday_cli.domain.months import Month
 from birthday_cli.errors import Locked
-from birthday_cli.pipeline import months
+from birthday_cli.pipeline.partitions import months
 
 MARGIN = timedelta(days=31)
 """Who makes months once a month has missed one run, and not yet a message, when it is too short."""

@@ -16,7 +16,7 @@ from birthday_cli.db.connect import connect
 from birthday_cli.db.users import Found, Listed
 from birthday_cli.domain.user import COLUMNS, REQUIRED, User, Wrong, check, parse
 from birthday_cli.errors import BdayschedError, UsageError
-from birthday_cli.pipeline.records import Record, records
+from birthday_cli.pipeline.users.records import Record, records
 
 _BATCH = 10_000
 

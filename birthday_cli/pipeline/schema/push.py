@@ -17,7 +17,7 @@ from birthday_cli.db.locks import Lock, advisory_lock, with_short_locks
 from birthday_cli.domain.schema import Kind, Schema
 from birthday_cli.domain.schema_diff import Action, Loss, Step, losses, steps
 from birthday_cli.errors import BdayschedError, UsageError
-from birthday_cli.pipeline.schema_build import from_file, without_grants
+from birthday_cli.pipeline.schema.build import from_file, without_grants
 
 _LOCK_WAIT = 60.0
 

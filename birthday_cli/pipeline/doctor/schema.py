@@ -13,8 +13,7 @@ from birthday_cli.domain import calendar, rules, zones
 from birthday_cli.domain.schema import Kind
 from birthday_cli.domain.schema_drift import Drift
 from birthday_cli.errors import BdayschedError, ExitCode, NotUpToDate
-from birthday_cli.pipeline import schema_check
-from birthday_cli.pipeline.doctor_finding import (
+from birthday_cli.pipeline.doctor.finding import (
     Finding,
     Patient,
     counted,
@@ -23,6 +22,7 @@ from birthday_cli.pipeline.doctor_finding import (
     warning,
     wrong,
 )
+from birthday_cli.pipeline.schema.check import in_leaves, in_tables
 
 _OLD = ExitCode.NOT_UP_TO_DATE
 
@@ -54,7 +54,7 @@ def drift(patient: Patient) -> Finding:
     What is invalid, and what partitions lack, are checks of their own.
     """
     try:
-        found = schema_check.in_tables(patient.connection, patient.settings, patient.conninfo)
+        found = in_tables(patient.connection, patient.settings, patient.conninfo)
     except BdayschedError as problem:
         what, _, remedy = str(problem).partition(": ")
         return not_known(what, remedy.replace("`", ""))
@@ -67,7 +67,7 @@ def drift(patient: Patient) -> Finding:
 def indexes(patient: Patient) -> Finding:
     """Whether PostgreSQL uses every index, in every partition."""
     partitions.require_table(patient.connection)
-    found = [each for each in schema_check.in_leaves(patient.connection) if _is(each, Kind.INDEX)]
+    found = [each for each in in_leaves(patient.connection) if _is(each, Kind.INDEX)]
     # A part that the table's index lacks makes that invalid, too: the part tells more.
     invalid = examining.invalid_indexes(patient.connection)
     if found:
@@ -93,7 +93,7 @@ def guard(patient: Patient) -> Finding:
             remedy = f"ALTER TABLE {MESSAGES} ENABLE TRIGGER {first.name}"
         names = counted([each.name for each in missing])
         return wrong(f"{names} on {MESSAGES} is off: messages may come twice", remedy, _OLD)
-    found = [each for each in schema_check.in_leaves(patient.connection) if _is(each, Kind.TRIGGER)]
+    found = [each for each in in_leaves(patient.connection) if _is(each, Kind.TRIGGER)]
     if found:
         return wrong(f"{_told(found)}: messages may come twice", _run(found[0]), _OLD)
     return ok(f"{len(partitions.existing(patient.connection, MESSAGES))} months have its triggers")

@@ -11,7 +11,7 @@ from birthday_cli.config import Settings
 from birthday_cli.db import cache
 from birthday_cli.domain import rules
 from birthday_cli.errors import BdayschedError, ExitCode, UsageError, described, redact
-from birthday_cli.pipeline.doctor_finding import BUG, Finding, not_known, ok, warning, wrong
+from birthday_cli.pipeline.doctor.finding import BUG, Finding, not_known, ok, warning, wrong
 
 
 async def look_around(settings: Settings) -> dict[str, Finding]:

@@ -21,9 +21,9 @@ from birthday_cli.domain.schema_diff import losses, steps
 from birthday_cli.domain.schema_files import Draft, drafts
 from birthday_cli.domain.schema_rename import rename
 from birthday_cli.errors import BdayschedError, UsageError
-from birthday_cli.pipeline import schema_dump
-from birthday_cli.pipeline.prove import prove
-from birthday_cli.pipeline.schema_build import from_file
+from birthday_cli.pipeline.schema.build import from_file
+from birthday_cli.pipeline.schema.dump import dump
+from birthday_cli.pipeline.schema.prove import prove
 
 _EMPTY = "-- What this changes, and why.\n\n"
 
@@ -72,7 +72,7 @@ def generate(
     written = _write(files, dry_run)
     if not dry_run:
         # As the migrations build it: a new column is the last one there, wherever it was put here.
-        schema_dump.dump(settings)
+        dump(settings)
     return written
 
 

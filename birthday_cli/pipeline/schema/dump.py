@@ -9,7 +9,7 @@ from birthday_cli.config import Settings
 from birthday_cli.db.connect import database
 from birthday_cli.domain import schema_sql
 from birthday_cli.errors import BdayschedError
-from birthday_cli.pipeline import schema_build
+from birthday_cli.pipeline.schema import build
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ def dump(settings: Settings, dry_run: bool = False) -> Dumped:
     Raises what making a scratch database raises, and BdayschedError when the file can't be written.
     """
     with database(settings) as conninfo:
-        text = schema_sql.dump(schema_build.from_migrations(settings, conninfo))
-    path = schema_build.schema_file()
+        text = schema_sql.dump(build.from_migrations(settings, conninfo))
+    path = build.schema_file()
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     lines = difflib.unified_diff(
         before.splitlines(), text.splitlines(), path.name, "what the migrations build", lineterm=""
@@ -39,7 +39,7 @@ def dump(settings: Settings, dry_run: bool = False) -> Dumped:
 
 def write(text: str) -> None:
     """Write sql/schema.sql, whole or not at all."""
-    path = schema_build.schema_file()
+    path = build.schema_file()
     beside = path.with_suffix(".new")
     try:
         beside.write_text(text, encoding="utf-8")

@@ -22,9 +22,9 @@ from birthday_cli.db.monitoring import Lateness
 from birthday_cli.db.pausing import Pause, current
 from birthday_cli.db.queries import query
 from birthday_cli.errors import BdayschedError, redact
-from birthday_cli.pipeline import look
+from birthday_cli.pipeline.looking import monitor
+from birthday_cli.pipeline.partitions.runway import Runway, runway
 from birthday_cli.pipeline.queue import ask_broker
-from birthday_cli.pipeline.runway import Runway, runway
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ class Status:
 def status(settings: Settings, now: datetime, cache: Cache | None = None) -> Status:
     """Return where things stand, as far as that can be found out.
 
-    With a cache, what is expensive may be `look.FRESH_FOR` old. Raises DatabaseUnreachable, and
+    With a cache, what is expensive may be `monitor.FRESH_FOR` old. Raises DatabaseUnreachable, and
     UsageError for a setting that is wrong.
     """
     with (
@@ -234,8 +234,8 @@ class _Inquiry:
         """Return today's messages by status, and whether some of the counts are estimated."""
         table = monitoring.unpacked(
             self._cache.get(
-                look.key(self._settings, "messages"),
-                look.FRESH_FOR,
+                monitor.key(self._settings, "messages"),
+                monitor.FRESH_FOR,
                 lambda: monitoring.packed(
                     monitoring.table(self._connection, "messages", self._settings, self._now)
                 ),
@@ -249,8 +249,8 @@ class _Inquiry:
     def _lateness(self) -> Lateness:
         midnight = self._now.replace(hour=0, minute=0, second=0, microsecond=0)
         found: list[Any] = self._cache.get(
-            look.key(self._settings, "lateness of today"),
-            look.FRESH_FOR,
+            monitor.key(self._settings, "lateness of today"),
+            monitor.FRESH_FOR,
             lambda: list(monitoring.lateness_of_day(self._connection, midnight)),
         )
         return Lateness(*found)

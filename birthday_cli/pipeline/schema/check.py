@@ -10,7 +10,7 @@ from birthday_cli.db.connect import Connection, connect_to, database
 from birthday_cli.domain.schema import Kind, Schema
 from birthday_cli.domain.schema_drift import Drift, drifts
 from birthday_cli.errors import NotUpToDate
-from birthday_cli.pipeline.schema_build import from_migrations, without_grants
+from birthday_cli.pipeline.schema.build import from_migrations, without_grants
 
 
 def check(settings: Settings) -> list[Drift]:

@@ -11,8 +11,7 @@ from birthday_cli.db import heartbeats, monitoring, partitions, pausing
 from birthday_cli.db.partitions import GUARD, MESSAGES, State
 from birthday_cli.db.queries import compose
 from birthday_cli.errors import ExitCode
-from birthday_cli.pipeline import status
-from birthday_cli.pipeline.doctor_finding import (
+from birthday_cli.pipeline.doctor.finding import (
     Finding,
     Patient,
     counted,
@@ -20,7 +19,8 @@ from birthday_cli.pipeline.doctor_finding import (
     warning,
     wrong,
 )
-from birthday_cli.pipeline.runway import runway as find_runway
+from birthday_cli.pipeline.looking import status
+from birthday_cli.pipeline.partitions.runway import runway as find_runway
 
 
 def runway(patient: Patient) -> Finding:

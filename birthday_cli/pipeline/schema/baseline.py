@@ -11,8 +11,8 @@ from birthday_cli.db.migrations_check import unrecorded
 from birthday_cli.db.migrations_record import Event
 from birthday_cli.errors import NotUpToDate
 from birthday_cli.pipeline.queue import person
-from birthday_cli.pipeline.schema_build import from_migrations
-from birthday_cli.pipeline.schema_check import compare
+from birthday_cli.pipeline.schema.build import from_migrations
+from birthday_cli.pipeline.schema.check import compare
 
 _LOCK_WAIT = 60.0
 

@@ -11,7 +11,7 @@ from birthday_cli.config import Settings
 from birthday_cli.db import browsing, partitions
 from birthday_cli.db.cache import Cache
 from birthday_cli.db.connect import connect
-from birthday_cli.pipeline import look
+from birthday_cli.pipeline.looking import monitor
 
 QUARTER = timedelta(minutes=15)
 QUARTERS = 96
@@ -57,7 +57,7 @@ class Day:
 
 
 def day(settings: Settings, start: datetime, cache: Cache) -> Day:
-    """Return the day that begins at start; with Redis, it may be `look.FRESH_FOR` old."""
+    """Return the day that begins at start; with Redis, it may be `monitor.FRESH_FOR` old."""
 
     def ask() -> Any:
         with connect(settings, "bdaysched studio") as connection:
@@ -71,8 +71,8 @@ def day(settings: Settings, start: datetime, cache: Cache) -> Day:
         }
 
     found = cache.get(
-        look.key(settings, f"day {start:%Y-%m-%d}"),
-        look.FRESH_FOR,
+        monitor.key(settings, f"day {start:%Y-%m-%d}"),
+        monitor.FRESH_FOR,
         ask,
     )
     return _day(

@@ -18,13 +18,13 @@ from birthday_cli.domain import rules as ruling
 from birthday_cli.domain.profile import Profile
 from birthday_cli.domain.sample import PLACES
 from birthday_cli.pipeline.deliver import Worker
-from birthday_cli.pipeline.migrate import migrate
+from birthday_cli.pipeline.looking.status import Status, status
+from birthday_cli.pipeline.partitions.survey import MonthSeen, survey
 from birthday_cli.pipeline.plan import plan
+from birthday_cli.pipeline.rehearsal.stage import private_folder, receiver
 from birthday_cli.pipeline.schedule import Step, schedule
-from birthday_cli.pipeline.seed import seed
-from birthday_cli.pipeline.stage import private_folder, receiver
-from birthday_cli.pipeline.status import Status, status
-from birthday_cli.pipeline.survey import MonthSeen, survey
+from birthday_cli.pipeline.schema.migrate import migrate
+from birthday_cli.pipeline.users.seed import seed
 
 _ON_TIME = timedelta(minutes=1)
 _RANDOM_SEED = 9

@@ -20,8 +20,8 @@ from birthday_cli.db.queries import compose, query
 from birthday_cli.db.scratch import scratch
 from birthday_cli.domain.schema import Key, Kind, Schema
 from birthday_cli.errors import BdayschedError
-from birthday_cli.pipeline import schema_build
-from birthday_cli.pipeline.migrate import Migrated, migrate
+from birthday_cli.pipeline.schema import build
+from birthday_cli.pipeline.schema.migrate import Migrated, migrate
 
 _LOCK_WAIT = 60.0
 _DROPS = {Kind.DOMAIN: "DOMAIN", Kind.FUNCTION: "ROUTINE"}
@@ -109,8 +109,8 @@ def _known(settings: Settings, conninfo: str, connection: Connection) -> set[Key
     carried = {migration.checksum: migration for migration in migrations.available()}
     had = record.applied(connection)
     known = {
-        *schema_build.from_migrations(settings, conninfo).items,
-        *schema_build.from_file(settings, conninfo).items,
+        *build.from_migrations(settings, conninfo).items,
+        *build.from_file(settings, conninfo).items,
     }
     if any(migration.checksum not in carried for migration in had.values()):
         applied = [

@@ -12,9 +12,9 @@ from uuid import UUID
 from birthday_cli.db.messages import Result
 from birthday_cli.domain.retry import OutcomeClass
 from birthday_cli.domain.states import Status
-from birthday_cli.pipeline import in_hand
-from birthday_cli.pipeline.in_hand import Held
-from birthday_cli.pipeline.results import about
+from birthday_cli.pipeline.worker import in_hand
+from birthday_cli.pipeline.worker.in_hand import Held
+from birthday_cli.pipeline.worker.results import about
 
 if TYPE_CHECKING:
     from birthday_cli.telemetry.metrics import Settled, WorkerMetrics

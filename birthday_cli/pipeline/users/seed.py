@@ -19,7 +19,7 @@ from birthday_cli.domain.rules import Rules
 from birthday_cli.domain.sample import people
 from birthday_cli.domain.states import Status
 from birthday_cli.domain.user import User
-from birthday_cli.pipeline import months
+from birthday_cli.pipeline.partitions import months
 from birthday_cli.pipeline.plan import plan
 
 MONTHS = 3

@@ -21,7 +21,7 @@ from birthday_cli.db.partitions import GUARD, MESSAGES, create_month, existing
 from birthday_cli.db.scratch import scratch
 from birthday_cli.domain import zones
 from birthday_cli.errors import DatabaseUnreachable
-from birthday_cli.pipeline import months
+from birthday_cli.pipeline.partitions import months
 
 MONTHS_AHEAD = 12
 _LOCK_WAIT = 60.0

@@ -34,15 +34,15 @@ from birthday_cli.domain.profile import Profile
 from birthday_cli.domain.rules import Rules
 from birthday_cli.domain.sample import people
 from birthday_cli.domain.user import User
-from birthday_cli.pipeline import months
-from birthday_cli.pipeline.audit import Audit, audit_over
 from birthday_cli.pipeline.deliver import Worker
 from birthday_cli.pipeline.dispatch import dispatch
-from birthday_cli.pipeline.migrate import migrate
+from birthday_cli.pipeline.looking.audit import Audit, audit_over
+from birthday_cli.pipeline.partitions import months
 from birthday_cli.pipeline.plan import plan
 from birthday_cli.pipeline.recover import recover
-from birthday_cli.pipeline.stage import private_folder, receiver
-from birthday_cli.pipeline.tally import Delivered
+from birthday_cli.pipeline.rehearsal.stage import private_folder, receiver
+from birthday_cli.pipeline.schema.migrate import migrate
+from birthday_cli.pipeline.worker.tally import Delivered
 
 # A date is somewhere from 14 hours before it is one in UTC to 12 hours after.
 _EAST, _WEST = timedelta(hours=14), timedelta(hours=12)

@@ -21,10 +21,10 @@ from birthday_cli.domain.profile import Profile
 from birthday_cli.domain.sample import people
 from birthday_cli.domain.states import Status
 from birthday_cli.errors import BdayschedError
-from birthday_cli.pipeline import months
+from birthday_cli.pipeline.partitions import months
 from birthday_cli.pipeline.plan import plan
-from birthday_cli.pipeline.schema_build import from_file
-from birthday_cli.pipeline.schema_check import compare
+from birthday_cli.pipeline.schema.build import from_file
+from birthday_cli.pipeline.schema.check import compare
 
 _USERS = 60
 

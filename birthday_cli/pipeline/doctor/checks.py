@@ -17,11 +17,11 @@ from birthday_cli.config import Settings
 from birthday_cli.db.connect import database
 from birthday_cli.db.examining import connect_briefly
 from birthday_cli.errors import BdayschedError, ExitCode, NotUpToDate, described, redact
-from birthday_cli.pipeline import doctor_schema, doctor_server, doctor_work
-from birthday_cli.pipeline.doctor_around import look_around
-from birthday_cli.pipeline.doctor_finding import BUG, Patient, not_known, wrong
-from birthday_cli.pipeline.doctor_finding import Finding as Finding
-from birthday_cli.pipeline.doctor_finding import Verdict as Verdict
+from birthday_cli.pipeline.doctor import schema, server, work
+from birthday_cli.pipeline.doctor.around import look_around
+from birthday_cli.pipeline.doctor.finding import BUG, Patient, not_known, wrong
+from birthday_cli.pipeline.doctor.finding import Finding as Finding
+from birthday_cli.pipeline.doctor.finding import Verdict as Verdict
 
 LONGEST = 60.0
 """Seconds after which nothing more is asked of the database."""
@@ -29,9 +29,9 @@ LONGEST = 60.0
 _LOST = "the connection to the database was lost"
 
 CHECKS: dict[str, Callable[[Patient], Finding]] = {
-    **doctor_server.CHECKS,
-    **doctor_schema.CHECKS,
-    **doctor_work.CHECKS,
+    **server.CHECKS,
+    **schema.CHECKS,
+    **work.CHECKS,
 }
 """The checks that need the database, by name, in the order in which they are made."""
 

@@ -13,8 +13,8 @@ from birthday_cli.db.partitions import GUARD, MESSAGES, WAIT, Partition, State
 from birthday_cli.db.restoring import Loaded
 from birthday_cli.domain.manifest import Manifest
 from birthday_cli.errors import BdayschedError
-from birthday_cli.pipeline import archive, months
-from birthday_cli.pipeline.archive import Opened
+from birthday_cli.pipeline.partitions import archive, months
+from birthday_cli.pipeline.partitions.archive import Opened
 
 _LOCK_WAIT = 60.0
 

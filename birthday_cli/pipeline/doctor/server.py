@@ -14,7 +14,7 @@ from psycopg import errors
 from birthday_cli.db import examining, monitoring, pooler
 from birthday_cli.db.queries import query
 from birthday_cli.errors import ExitCode, UsageError
-from birthday_cli.pipeline.doctor_finding import (
+from birthday_cli.pipeline.doctor.finding import (
     Finding,
     Patient,
     counted,

@@ -32,9 +32,9 @@ from birthday_cli.db import measuring, migrations_check, monitoring
 from birthday_cli.db.cache import Cache
 from birthday_cli.db.connect import Connection, connect_to, database, explain
 from birthday_cli.errors import BdayschedError, DatabaseUnreachable, UsageError, redact
-from birthday_cli.pipeline import look
+from birthday_cli.pipeline.looking import monitor
+from birthday_cli.pipeline.partitions.runway import runway
 from birthday_cli.pipeline.queue import ask_broker
-from birthday_cli.pipeline.runway import runway
 
 _LATENESS_BUCKETS = (1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 43_200.0)
 _READABLE_BY_ALL = 0o644
@@ -64,7 +64,7 @@ def measure(settings: Settings, now: datetime) -> Figures:
     What cannot be found out is left out. A database that cannot be reached leaves
     `bdaysched_database_up` 0 and little more, a broker `bdaysched_broker_up` 0 and no depth; the
     time of success is there only when every question to the database was answered. What is
-    expensive may be `look.FRESH_FOR` old, where Redis keeps it. Raises UsageError for a setting
+    expensive may be `monitor.FRESH_FOR` old, where Redis keeps it. Raises UsageError for a setting
     that is wrong.
     """
     inquiry = _Inquiry(settings, now)
@@ -151,7 +151,9 @@ class _Inquiry:
                 self.problem = self.problem or told
 
     def _kept(self, name: str, ask: Callable[[], Any]) -> Any:
-        return self._cache.get(look.key(self._settings, f"metrics {name}"), look.FRESH_FOR, ask)
+        return self._cache.get(
+            monitor.key(self._settings, f"metrics {name}"), monitor.FRESH_FOR, ask
+        )
 
     def _migrations(self, connection: Connection) -> Iterator[Metric]:
         yield GaugeMetricFamily(

@@ -1,4 +1,4 @@
-"""What an operator sees: one screen of status, and the monitoring tables."""
+"""The monitoring tables, and what all who look share: a server that stays, a cache."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from birthday_cli.db.connect import Connection, connect
 from birthday_cli.db.partition_events import Event, Kind
 from birthday_cli.db.surveying import Table
 from birthday_cli.domain.months import Month
-from birthday_cli.pipeline import runway
-from birthday_cli.pipeline.runway import Runway
+from birthday_cli.pipeline.partitions import runway
+from birthday_cli.pipeline.partitions.runway import Runway
 
 COUNTING = 2.0
 """How many seconds may be spent on counting, unless all is to be counted."""

@@ -1,0 +1,1 @@
+"""Use cases of the schema: migrated, compared, dumped, changed, adopted."""

@@ -1,0 +1,1 @@
+"""Use cases of the users: added, imported, exported, deleted, erased; and made up."""

@@ -1,0 +1,1 @@
+"""What `deliver` is made of: what it may take, what it has in hand, what follows an attempt."""
