@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from birthday_cli.cli import options, output
+from birthday_cli.cli import options, output, panels
 from birthday_cli.cli.options import AsJson
 from birthday_cli.errors import BdayschedError, UsageError
 
@@ -21,8 +21,8 @@ _NAMED = 20
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command()(audit)
-    app.command()(simulate)
+    app.command(rich_help_panel=panels.EXPLAINING)(audit)
+    app.command(rich_help_panel=panels.TRYING)(simulate)
 
 
 def audit(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from birthday_cli.cli import day_picture, options, output
+from birthday_cli.cli import day_picture, options, output, panels
 from birthday_cli.cli.options import AsJson
 from birthday_cli.errors import ExitCode
 
@@ -16,7 +16,7 @@ _COLUMNS = ("zone", "users", "planned", "delivered", "on_time", "sent_at")
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command()(demo)
+    app.command(rich_help_panel=panels.TRYING)(demo)
 
 
 def demo(

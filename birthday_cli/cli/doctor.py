@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from birthday_cli.cli import options, output
+from birthday_cli.cli import options, output, panels
 from birthday_cli.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _STYLES = {"wrong": "bold red", "warning": "yellow", "ok": "green"}
 
 def register(app: typer.Typer) -> None:
     """Add the command of this module."""
-    app.command()(doctor)
+    app.command(rich_help_panel=panels.LOOKING)(doctor)
 
 
 def doctor(as_json: AsJson = False) -> None:

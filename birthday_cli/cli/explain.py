@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from birthday_cli.cli import options, output
+from birthday_cli.cli import options, output, panels
 from birthday_cli.cli.options import AsJson
 from birthday_cli.errors import UsageError
 
@@ -20,9 +20,9 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command()(explain)
-    app.command()(preview)
-    app.command()(forecast)
+    app.command(rich_help_panel=panels.EXPLAINING)(explain)
+    app.command(rich_help_panel=panels.EXPLAINING)(preview)
+    app.command(rich_help_panel=panels.EXPLAINING)(forecast)
 
 
 def explain(

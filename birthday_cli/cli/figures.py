@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from birthday_cli.cli import options, output
+from birthday_cli.cli import options, output, panels
 from birthday_cli.cli.options import AsJson, DryRun
 
 
 def register(app: typer.Typer) -> None:
     """Add the command of this module."""
-    app.command()(metrics)
+    app.command(rich_help_panel=panels.LOOKING)(metrics)
 
 
 def metrics(

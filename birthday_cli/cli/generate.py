@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from birthday_cli.cli import options, output
+from birthday_cli.cli import options, output, panels
 from birthday_cli.cli.options import AsJson, DryRun
 
 Rename = Annotated[
@@ -20,8 +20,8 @@ AcceptDataLoss = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command()(generate)
-    app.command()(push)
+    app.command(rich_help_panel=panels.SCHEMA)(generate)
+    app.command(rich_help_panel=panels.SCHEMA)(push)
 
 
 def generate(

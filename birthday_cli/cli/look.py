@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from birthday_cli.cli import options, output, watching
+from birthday_cli.cli import options, output, panels, watching
 from birthday_cli.cli.options import AsJson
 from birthday_cli.errors import UsageError
 
@@ -25,8 +25,8 @@ Watch = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command()(status)
-    app.command()(monitor)
+    app.command(rich_help_panel=panels.LOOKING)(status)
+    app.command(rich_help_panel=panels.LOOKING)(monitor)
 
 
 def status(watch: Watch = None, as_json: AsJson = False) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from birthday_cli.cli import options, output
+from birthday_cli.cli import options, output, panels
 from birthday_cli.cli.options import AsJson, DryRun, Yes
 from birthday_cli.errors import redact
 
@@ -19,8 +19,8 @@ Wait = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command("create-partitions")(create_partitions)
-    app.command("drop-partitions")(drop_partitions)
+    app.command("create-partitions", rich_help_panel=panels.PARTITIONS)(create_partitions)
+    app.command("drop-partitions", rich_help_panel=panels.PARTITIONS)(drop_partitions)
 
 
 def create_partitions(

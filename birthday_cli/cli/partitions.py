@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from birthday_cli.cli import options, output
+from birthday_cli.cli import options, output, panels
 from birthday_cli.cli.options import AsJson
 from birthday_cli.errors import NotUpToDate
 
@@ -34,7 +34,7 @@ _BAR = (8, 40)
 
 def register(app: typer.Typer) -> None:
     """Add the command of this module."""
-    app.command()(partitions)
+    app.command(rich_help_panel=panels.PARTITIONS)(partitions)
 
 
 def partitions(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from birthday_cli.cli import options, output
+from birthday_cli.cli import options, output, panels
 from birthday_cli.cli.importing import import_users
 from birthday_cli.cli.options import AsJson, DryRun, Yes
 from birthday_cli.domain.profile import Profile
@@ -19,14 +19,14 @@ users = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command()(seed)
+    app.command(rich_help_panel=panels.TRYING)(seed)
     users.command("add")(add_user)
     users.command("import")(import_users)
     users.command("export")(export_users)
     users.command("list")(list_users)
     users.command("delete")(delete_user)
     users.command("erase")(erase_user)
-    app.add_typer(users, name="users")
+    app.add_typer(users, name="users", rich_help_panel=panels.EVERY_DAY)
 
 
 def seed(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from birthday_cli.cli import options, output
+from birthday_cli.cli import options, output, panels
 from birthday_cli.cli.options import AsJson, DryRun, Yes
 from birthday_cli.cli.prose import printable
 from birthday_cli.cli.replaying import replay
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
     queue.command()(dead)
     queue.command()(replay)
     queue.command()(rebuild)
-    app.add_typer(queue, name="queue")
+    app.add_typer(queue, name="queue", rich_help_panel=panels.EVERY_DAY)
 
 
 def show_status(as_json: AsJson = False) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from birthday_cli.cli import options, output
+from birthday_cli.cli import options, output, panels
 from birthday_cli.cli.months import Wait
 from birthday_cli.cli.options import AsJson, DryRun
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command("restore-partition")(restore_partition)
+    app.command("restore-partition", rich_help_panel=panels.PARTITIONS)(restore_partition)
 
 
 def restore_partition(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from birthday_cli.cli import options, output
+from birthday_cli.cli import options, output, panels
 from birthday_cli.cli.options import AsJson, DryRun
 from birthday_cli.errors import ExitCode, UsageError
 
@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     schema.command("status")(show_status)
     schema.command()(repair)
-    app.add_typer(schema, name="schema")
+    app.add_typer(schema, name="schema", rich_help_panel=panels.SCHEMA)
 
 
 def show_status(

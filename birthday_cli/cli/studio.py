@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from birthday_cli.cli import options
+from birthday_cli.cli import options, panels
 from birthday_cli.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
     """Add the command of this module."""
-    app.command()(studio)
+    app.command(rich_help_panel=panels.LOOKING)(studio)
 
 
 def studio(

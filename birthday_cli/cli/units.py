@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from birthday_cli.cli import options, output
+from birthday_cli.cli import options, output, panels
 from birthday_cli.cli.options import AsJson, DryRun
 from birthday_cli.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
     """Add the command of this module."""
-    app.command()(units)
+    app.command(rich_help_panel=panels.INSTALLING)(units)
 
 
 def units(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from birthday_cli.cli import options, output
+from birthday_cli.cli import options, output, panels
 from birthday_cli.cli.options import AsJson, DryRun
 from birthday_cli.errors import BdayschedError, ExitCode
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command()(schedule)
-    app.command("run-worker")(run_worker)
+    app.command(rich_help_panel=panels.EVERY_DAY)(schedule)
+    app.command("run-worker", rich_help_panel=panels.EVERY_DAY)(run_worker)
 
 
 def schedule(

@@ -7,11 +7,13 @@ import sys
 
 import pytest
 
+from birthday_cli.cli import panels
 from tests import commands
 from tests.acceptance.conftest import PROGRAM
 
 COMMANDS = list(commands.every())
 HEAVY = {
+    *("starlette", "uvicorn", "jinja2"),
     *("psycopg", "psycopg_pool", "pika", "pycurl", "aiohttp", "aiosmtplib", "redis"),
     *("pyarrow", "fsspec"),
     *("asyncio", "dateutil", "ssl"),
@@ -43,6 +45,12 @@ def test_the_help_of_a_command_ends_with_an_example_that_it_takes(command: list[
     assert line, found.help
     assert line.split()[1 : len(command) + 1] == command
     commands.parse(line)
+
+
+def test_a_command_of_the_first_level_is_in_a_panel_by_what_it_is_for() -> None:
+    found = {command.rich_help_panel for command in commands.ROOT.commands.values()}
+    named = {text for name, text in vars(panels).items() if name.isupper()}
+    assert found == named
 
 
 def test_the_example_is_what_a_person_sees_who_types_h() -> None:
