@@ -39,6 +39,15 @@ class User(NamedTuple):
     anniversary: str | None
 
 
+class WantedUsers(NamedTuple):
+    """Which users: with a text in name or e-mail, that e-mail, in a zone, with a date (`MM-DD`)."""
+
+    text: str | None = None
+    email: str | None = None
+    timezone: str | None = None
+    month_day: str | None = None
+
+
 class Message(NamedTuple):
     """One line of a list of messages, with the user's name; see the columns of message_logs."""
 
@@ -103,19 +112,11 @@ def may_be_reader(connection: Connection) -> bool:
     return True
 
 
-def users(
-    connection: Connection,
-    after: str | None,
-    text: str | None,
-    timezone: str | None,
-    month_day: str | None,
-    limit: int,
-) -> list[User]:
-    """Return up to limit users by e-mail, from after `after` on, that fit what is not None."""
-    parameters = {"after": after, "text": text, "timezone": timezone, "month_day": month_day}
+def users(connection: Connection, wanted: WantedUsers, after: str | None, limit: int) -> list[User]:
+    """Return up to limit users by e-mail, from after `after` on."""
     with _patience():
         rows: list[Any] = connection.execute(
-            query("studio/list_users"), {**parameters, "limit": limit}
+            query("studio/list_users"), {**wanted._asdict(), "after": after, "limit": limit}
         ).fetchall()
     return [User(*row) for row in rows]
 
@@ -181,5 +182,5 @@ def _patience() -> Iterator[None]:
         yield
     except errors.QueryCanceled as problem:
         raise BdayschedError(
-            "the database took longer than 10 s for that: narrow it down, by an e-mail or a date"
+            "the database took longer than 10 s: narrow it down, by a whole e-mail or a date"
         ) from problem

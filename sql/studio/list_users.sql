@@ -6,6 +6,7 @@ WHERE deleted_at IS NULL
   AND (%(after)s::text IS NULL OR email > %(after)s)
   AND (%(text)s::text IS NULL
        OR position(lower(%(text)s) IN lower(concat_ws(' ', first_name, last_name, email))) > 0)
+  AND (%(email)s::text IS NULL OR email = %(email)s)
   AND (%(timezone)s::text IS NULL OR timezone = %(timezone)s)
   AND (%(month_day)s::text IS NULL OR birthday_date = %(month_day)s
        OR anniversary_date = %(month_day)s)

@@ -11,7 +11,7 @@ from birthday_cli.config import Settings
 from birthday_cli.db.cache import Cache
 from birthday_cli.errors import BdayschedError
 from birthday_cli.pipeline.looking import browse, monitor
-from birthday_cli.pipeline.looking.browse import Message, Wanted
+from birthday_cli.pipeline.looking.browse import Message, Wanted, WantedUsers
 from birthday_cli.pipeline.looking.day import Day
 from birthday_cli.pipeline.looking.day import day as ask_for_day
 from tests.facts import NOW, add_message, add_user
@@ -22,7 +22,7 @@ A_MINUTE = timedelta(minutes=1)
 
 
 def users(settings: Settings, **wanted: str) -> list[str]:
-    found, more = browse.users(settings, **wanted)
+    found, more = browse.users(settings, WantedUsers(**wanted))
     assert not more
     return [user.email for user in found]
 
@@ -59,6 +59,16 @@ def test_users_are_found_by_name_and_address_in_any_case_and_by_zone_and_date(
     assert users(settings, text="nobody") == []
 
 
+def test_a_whole_address_finds_its_user_and_nobody_else(
+    settings: Settings, connection: psycopg.Connection
+) -> None:
+    add_user(connection, "UTC", email="a@example.com")
+    add_user(connection, "UTC", email="aa@example.com")
+    assert users(settings, text="a@example.com") == ["a@example.com"]
+    assert users(settings, text="a@example.co") == ["a@example.com", "aa@example.com"]
+    assert users(settings, text="a@example.com", timezone="Asia/Tokyo") == []
+
+
 def test_pages_of_users_hold_everyone_once(
     settings: Settings, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,7 +77,7 @@ def test_pages_of_users_hold_everyone_once(
         add_user(connection, email=f"{n}@example.com")
     pages, after, more = [], None, True
     while more:
-        found, more = browse.users(settings, after)
+        found, more = browse.users(settings, WantedUsers(), after)
         after = found[-1].email
         pages.append([user.email[0] for user in found])
     assert pages == [["0", "1"], ["2", "3"], ["4"]]
@@ -220,7 +230,7 @@ def test_an_empty_day(settings: Settings) -> None:
 def test_without_tables_it_says_what_to_do(empty_database: str) -> None:
     settings = Settings(database_url=empty_database)
     for ask in (
-        lambda: browse.users(settings),
+        lambda: browse.users(settings, WantedUsers()),
         lambda: browse.messages(settings, TODAY, NOW),
         lambda: browse.attention(settings, NOW),
         lambda: the_day(settings),

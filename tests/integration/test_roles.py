@@ -23,7 +23,7 @@ from birthday_cli.db.cache import Cache
 from birthday_cli.db.queries import query
 from birthday_cli.errors import BdayschedError, ExitCode
 from birthday_cli.pipeline.looking import browse, monitor
-from birthday_cli.pipeline.looking.browse import Wanted
+from birthday_cli.pipeline.looking.browse import Wanted, WantedUsers
 from birthday_cli.pipeline.looking.day import day
 from tests.servers import postgres, process
 from tests.servers.postgres import PostgresServer
@@ -228,7 +228,7 @@ def test_studio_reads_as_the_reader_where_it_may_and_is_told_where_not(
         with pytest.raises(errors.InsufficientPrivilege):
             connection.execute("DELETE FROM users")
     now = datetime(2027, 3, 10, 12, tzinfo=UTC)
-    assert browse.users(access.settings) == ([], False)
+    assert browse.users(access.settings, WantedUsers()) == ([], False)
     assert browse.messages(access.settings, Wanted(now, now + timedelta(1)), now) == ([], False)
     assert browse.attention(access.settings, now).stuck == []
     assert day(access.settings, browse.day_of(now), Cache(access.settings)).mornings == []

@@ -14,6 +14,7 @@ from birthday_cli.db.browsing import Message as Message
 from birthday_cli.db.browsing import Stuck as Stuck
 from birthday_cli.db.browsing import User as User
 from birthday_cli.db.browsing import Wanted as Wanted
+from birthday_cli.db.browsing import WantedUsers as WantedUsers
 from birthday_cli.db.connect import connect
 from birthday_cli.domain import rules as ruling
 from birthday_cli.domain.message import Reference
@@ -53,19 +54,20 @@ def read_only(settings: Settings) -> Access:
 
 
 def users(
-    settings: Settings,
-    after: str | None = None,
-    text: str | None = None,
-    timezone: str | None = None,
-    month_day: str | None = None,
+    settings: Settings, wanted: WantedUsers, after: str | None = None
 ) -> tuple[list[User], bool]:
     """Return a page of users by e-mail, and whether there are more; deleted ones are left out.
 
-    From after the e-mail `after` on; with `text` in name or e-mail, in a zone, with a date.
+    From after the e-mail `after` on. A text that is somebody's e-mail finds them at once, among
+    however many; any other is looked for in everyone's name and e-mail.
     """
     with connect(settings, "bdaysched studio") as connection:
         partitions.require_table(connection)
-        found = browsing.users(connection, after, text, timezone, month_day, PAGE + 1)
+        if wanted.text and "@" in wanted.text:
+            whole = wanted._replace(email=wanted.text, text=None)
+            if found := browsing.users(connection, whole, None, 1):
+                return found, False
+        found = browsing.users(connection, wanted, after, PAGE + 1)
     return found[:PAGE], len(found) > PAGE
 
 
