@@ -274,6 +274,27 @@ def test_in_a_browser_a_page_follows_what_happens(day: Settings, window: Browser
         window.until(lambda text: "SILENT" in text)
 
 
+def test_in_a_browser_many_pages_may_be_open_and_the_one_in_front_follows(
+    day: Settings, window: Browser
+) -> None:
+    """A browser has six connections for all of them."""
+    with running(day.database_url) as link:
+        window.open(link)
+        for _ in range(7):
+            window.driver.switch_to.new_window("tab")
+            assert "SILENT" not in window.open(link.partition("?")[0])
+        with psycopg.connect(day.database_url, autocommit=True) as connection:
+            connection.execute("UPDATE heartbeats SET stale_at = now() - interval '1 min'")
+        window.until(lambda text: "SILENT" in text)
+        first, *others = window.driver.window_handles
+        window.driver.switch_to.window(first)
+        window.until(lambda text: "SILENT" in text)
+        for other in others:
+            window.driver.switch_to.window(other)
+            window.driver.close()
+        window.driver.switch_to.window(first)
+
+
 def test_in_a_browser_the_button_tries_again(day: Settings, window: Browser) -> None:
     with running(day.database_url, "--write") as link:
         window.open(link)

@@ -23,12 +23,24 @@ function draw(html) {
   if (again) again.focus({ preventScroll: true });
 }
 
-const source = new EventSource(live.dataset.live);
-source.onmessage = (event) => {
-  const found = JSON.parse(event.data);
-  tell(found.problem || "");
-  if (found.html !== undefined) draw(found.html);
-};
-source.onerror = () => tell(source.readyState === EventSource.CLOSED
-  ? "studio was started anew: open the link that it printed"
-  : "studio does not answer; this page goes on when it does");
+// A browser opens no more than six connections to a host, and each of these keeps one: a page that nobody
+// sees gives its own back.
+let source;
+
+function follow() {
+  source = new EventSource(live.dataset.live);
+  source.onmessage = (event) => {
+    const found = JSON.parse(event.data);
+    tell(found.problem || "");
+    if (found.html !== undefined) draw(found.html);
+  };
+  source.onerror = () => tell(source.readyState === EventSource.CLOSED
+    ? "studio was started anew: open the link that it printed"
+    : "studio does not answer; this page goes on when it does");
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) source?.close();
+  else follow();
+});
+if (!document.hidden) follow();
