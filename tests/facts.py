@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 
@@ -61,6 +61,25 @@ def add_message(
         values,
     ).fetchone()
     return Reference(*row)
+
+
+def add_heartbeat(connection: psycopg.Connection, kind: str = "worker", **columns: Any) -> None:
+    """Insert the row of a process that lives; further columns by name."""
+    values = {
+        "id": uuid4(),
+        "kind": kind,
+        "host": "here",
+        "pid": 1,
+        "version": "0.1.0",
+        "stale_at": datetime.now(UTC) + timedelta(minutes=1),
+        "state": "delivering",
+        **columns,
+    }
+    connection.execute(
+        f"INSERT INTO heartbeats ({', '.join(values)})"
+        f" VALUES ({', '.join(f'%({name})s' for name in values)})",
+        values,
+    )
 
 
 def column(connection: psycopg.Connection, name: str, reference: Reference) -> Any:

@@ -10,8 +10,7 @@ import psycopg
 import pytest
 
 from tests.examined import Installation, assert_found, examined
-from tests.facts import add_message
-from tests.integration.test_monitor import add_heartbeat
+from tests.facts import add_heartbeat, add_message
 
 TODAY = datetime.now(UTC)
 NEXT_MONTH = f"message_logs_{TODAY.replace(day=1) + timedelta(days=32):%Y_%m}"

@@ -14,8 +14,7 @@ from birthday_cli.config import Settings
 from birthday_cli.db.queries import directory
 from birthday_cli.errors import DatabaseUnreachable
 from birthday_cli.pipeline.looking.status import Status, status
-from tests.facts import NOW, add_message
-from tests.integration.test_monitor import add_heartbeat
+from tests.facts import NOW, add_heartbeat, add_message
 from tests.servers.redis import RedisServer
 
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -22,7 +21,7 @@ from birthday_cli.db import monitoring
 from birthday_cli.db.queries import query
 from birthday_cli.errors import Locked, UsageError
 from birthday_cli.pipeline.looking import monitor
-from tests.facts import NOW, add_message
+from tests.facts import NOW, add_heartbeat, add_message
 from tests.servers import postgres, process
 from tests.servers.postgres import PostgresServer
 
@@ -36,24 +35,6 @@ def rows(settings: Settings, name: str, now: datetime = NOW) -> list[dict[str, A
 
 def by(settings: Settings, name: str, column: str) -> dict[Any, dict[str, Any]]:
     return {row[column]: row for row in rows(settings, name)}
-
-
-def add_heartbeat(connection: psycopg.Connection, kind: str = "worker", **columns: Any) -> None:
-    values = {
-        "id": uuid4(),
-        "kind": kind,
-        "host": "here",
-        "pid": 1,
-        "version": "0.1.0",
-        "stale_at": datetime.now(UTC) + timedelta(minutes=1),
-        "state": "delivering",
-        **columns,
-    }
-    connection.execute(
-        f"INSERT INTO heartbeats ({', '.join(values)})"
-        f" VALUES ({', '.join(f'%({name})s' for name in values)})",
-        values,
-    )
 
 
 def test_there_are_the_tables_that_were_asked_for() -> None:
