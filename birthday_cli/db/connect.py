@@ -249,7 +249,7 @@ def explain(problem: Exception, conninfo: str) -> BdayschedError:
     if isinstance(problem, errors.UndefinedTable | errors.UndefinedColumn):
         return NotUpToDate(f"the schema is not up to date ({text}): run `bdaysched migrate`")
     if isinstance(problem, errors.LockNotAvailable):
-        return Locked("a table is locked by another session: see `bdaysched monitor connections`")
+        return Locked("a table is locked by another session: see `bdaysched monitor locks`")
     if isinstance(problem, errors.CheckViolation) and "no partition of relation" in text:
         return MissingPartition(f"{text}: run `bdaysched create-partitions 12`")
     if isinstance(problem, errors.InsufficientPrivilege):

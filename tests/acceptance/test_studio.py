@@ -170,6 +170,14 @@ def test_a_database_that_is_away_is_a_page_that_says_so() -> None:
             assert "geheim" not in visitor.text
 
 
+def test_a_table_that_is_locked_is_a_page_that_says_so(day: Settings, visitor: Visitor) -> None:
+    with psycopg.connect(day.database_url) as connection:
+        connection.execute("LOCK TABLE users, message_logs")
+        for path in PAGES:
+            assert visitor.get(path) == 503, path
+            assert "bdaysched monitor locks" in visitor.text
+
+
 # ---- what may be changed
 
 

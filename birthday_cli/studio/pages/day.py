@@ -24,8 +24,9 @@ def find(desk: Desk, query: Query) -> dict[str, Any]:
     now, reading = desk.now(), desk.reading
     today = browse.day_of(now)
     start = start_of(query.get("date", ""), now)
-    found = status(reading, now, desk.cache)
+    # First, since it fails at once where status goes on, and waits for each of its questions.
     day = ask_for_day(reading, start, desk.cache)
+    found = status(reading, now, desk.cache)
     is_today = start == today
     until = charts.minute(now, start)
     lateness = monitor.table(reading, "lateness", now, desk.cache) if is_today else None
