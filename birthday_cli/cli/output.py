@@ -6,12 +6,12 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, is_dataclass
-from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from birthday_cli.errors import redact
 from birthday_cli.telling.prose import cell as cell
 from birthday_cli.telling.prose import duration as duration
+from birthday_cli.telling.prose import for_people, heading
 from birthday_cli.telling.prose import size as size
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def rich_table(
     for index, column in enumerate(columns):
         values = [row[index] for row in materialised]
         table.add_column(
-            column.removesuffix("_bytes").removesuffix("_seconds").replace("_", " "),
+            heading(column),
             justify="right" if all(isinstance(value, int | float) for value in values) else "left",
             overflow="fold",
             # A line is found by its name, in the first column: the others give way.
@@ -120,25 +120,13 @@ def rich_table(
             *(
                 value
                 if isinstance(value, Text)
-                else Text(_human(name, value), style="bold reverse" if marked(row, index) else "")
+                else Text(
+                    for_people(value, name), style="bold reverse" if marked(row, index) else ""
+                )
                 for index, (name, value) in enumerate(zip(columns, row, strict=True))
             )
         )
     return table
-
-
-def _human(column: str, value: Any) -> str:
-    if column.endswith("_bytes") and isinstance(value, int):
-        return size(value)
-    if column.endswith("_seconds") and isinstance(value, int | float):
-        return duration(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    if isinstance(value, datetime):
-        moment = value.astimezone(UTC)
-        is_bound = column.endswith("_instant") and moment.time() == time()
-        return f"{moment:%Y-%m-%d}" if is_bound else f"{moment:%Y-%m-%d %H:%M}Z"
-    return cell(value)
 
 
 def _tsv(value: Any) -> str:

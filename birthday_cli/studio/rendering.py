@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -32,9 +32,10 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.filters.update(
-            cell=_cell,
+            cell=prose.for_people,
             code=_code,
             duration=prose.duration,
+            heading=prose.heading,
             instant=prose.instant,
             size=prose.size,
             time=lambda moment: f"{moment.astimezone(UTC):%H:%M}",
@@ -81,16 +82,3 @@ def _link(path: str, **query: object) -> str:
 def _code(text: str) -> Markup:
     """Return text with what stands in backticks set as commands."""
     return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
-
-
-def _cell(value: object, column: str = "") -> str:
-    """Return a value of a monitoring table, with units by the name of its column."""
-    if isinstance(value, int | float) and column.endswith("_bytes"):
-        return prose.size(int(value))
-    if isinstance(value, int | float) and column.endswith("_seconds"):
-        return prose.duration(value)
-    if isinstance(value, datetime):
-        return prose.instant(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return value.isoformat() if isinstance(value, date) else prose.cell(value)

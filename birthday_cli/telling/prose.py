@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -67,6 +67,30 @@ def cell(value: Any) -> str:
     if isinstance(value, date):
         return value.isoformat()
     return str(value)
+
+
+def heading(column: str) -> str:
+    """Return a column's name as people read it; its unit stands in the cells."""
+    return column.removesuffix("_bytes").removesuffix("_seconds").replace("_", " ")
+
+
+def for_people(value: Any, column: str) -> str:
+    """Return value as people read it in a column of that name.
+
+    Those named `…_bytes` or `…_seconds` have units, and midnight is a date in one named
+    `…_instant`.
+    """
+    if column.endswith("_bytes") and isinstance(value, int):
+        return size(value)
+    if column.endswith("_seconds") and isinstance(value, int | float):
+        return duration(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, datetime):
+        moment = value.astimezone(UTC)
+        is_bound = column.endswith("_instant") and moment.time() == time()
+        return f"{moment:%Y-%m-%d}" if is_bound else f"{moment:%Y-%m-%d %H:%M}Z"
+    return cell(value)
 
 
 def size(count: int) -> str:
